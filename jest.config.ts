@@ -1,0 +1,17 @@
+/** @jest-config-loader esbuild-register */
+import type { Config } from 'jest';
+
+const config: Config = {
+  testEnvironment: 'node',
+  testTimeout: 20_000, // longer than `until` waits: its message says more
+  testMatch: ['<rootDir>/test/**/*.test.ts'],
+  extensionsToTreatAsEsm: ['.ts'],
+  // isolatedModules in tsconfig.json makes ts-jest transpile only: `npm run types` checks the types
+  transform: { '\\.ts$': ['ts-jest', { useESM: true }] },
+  moduleNameMapper: {
+    '^(\\.{1,2}/.*)\\.js$': '$1',
+    '^nestjs-mqtt$': '<rootDir>/src/index.ts',
+  },
+};
+
+export default config;
