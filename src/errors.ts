@@ -1,0 +1,97 @@
+/**
+ * The base of every error that this library raises by itself. `code` is a literal, for `switch`; what happened is
+ * in the fields of each class, and an underlying error in `cause`.
+ */
+export abstract class MqttTransportError extends Error {
+  abstract readonly code: `ERR_MQTT_${string}`;
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = new.target.name;
+  }
+}
+
+/** An option, a Topic Filter or a handler is wrong in the code: thrown at construction or by `listen()`. */
+export class ConfigurationError extends MqttTransportError {
+  readonly code = 'ERR_MQTT_CONFIGURATION';
+}
+
+/** The broker cannot be reached, refused the connection, or the connection was closed while something waited for it. */
+export class ConnectionError extends MqttTransportError {
+  readonly code = 'ERR_MQTT_CONNECTION';
+
+  /**
+   * @param url the broker that was meant, without credentials
+   * @param reasonCode the CONNACK's Reason Code (MQTT 5) or return code (MQTT 3.1.1), if the broker answered
+   */
+  constructor(
+    message: string,
+    readonly url: string,
+    readonly reasonCode?: number,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
+/** One filter of a SUBSCRIBE that was not granted. Without a `reasonCode` the broker never answered. */
+export interface RefusedSubscription {
+  readonly filter: string;
+  readonly reasonCode?: number;
+}
+
+/** The broker refused subscriptions, or did not answer them in time; `refused` says which. */
+export class SubscriptionError extends MqttTransportError {
+  readonly code = 'ERR_MQTT_SUBSCRIPTION';
+
+  constructor(
+    message: string,
+    readonly refused: readonly RefusedSubscription[],
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
+/** A message could not be published: it is not valid, or the broker refused it. */
+export class PublishError extends MqttTransportError {
+  readonly code = 'ERR_MQTT_PUBLISH';
+
+  /** @param reasonCode the Reason Code of the broker's PUBACK or PUBREC, if that is what refused the message */
+  constructor(
+    message: string,
+    readonly topic: string,
+    readonly reasonCode?: number,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
+/** A payload does not decode with the codec it is read with, or a value has no form in the codec it is written with. */
+export class CodecError extends MqttTransportError {
+  readonly code = 'ERR_MQTT_CODEC';
+
+  constructor(
+    message: string,
+    readonly codec: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
+/** The remote handler failed. `error` is the object it threw, as it came over the wire. */
+export class RemoteError extends MqttTransportError {
+  readonly code = 'ERR_MQTT_REMOTE';
+
+  constructor(readonly error: unknown) {
+    super(messageOf(error));
+  }
+}
+
+function messageOf(error: unknown): string {
+  if (typeof error === 'string') return error;
+  const message: unknown = typeof error === 'object' && error !== null && 'message' in error && error.message;
+  return typeof message === 'string' ? message : 'The remote handler failed';
+}
