@@ -1,0 +1,28 @@
+/**
+ * What a message says about its payload (MQTT 5 only).
+ * @see https://docs.oasis-open.org/mqtt/mqtt/v5.0/os/mqtt-v5.0-os.html#_Toc3901111
+ */
+export interface PayloadFormat {
+  /** A MIME type, such as `application/json`. */
+  readonly contentType?: string | undefined;
+  /** The Payload Format Indicator: `true` says that the payload is UTF-8. */
+  readonly payloadFormatIndicator?: boolean | undefined;
+}
+
+/** A payload as it goes on the wire. On MQTT 3.1.1 the format is left out. */
+export interface EncodedPayload extends PayloadFormat {
+  readonly payload: Buffer | string;
+}
+
+/**
+ * Turns values into payloads and back. A codec keeps no state, and is strict: what it cannot read or write is a
+ * {@link CodecError}, never a guess (`autoCodec` alone guesses, where the message does not say what it is).
+ */
+export interface Codec {
+  /** Names the codec in error messages. */
+  readonly name: string;
+  /** @throws {CodecError} if the value has no form in this codec */
+  encode(value: unknown): EncodedPayload;
+  /** @throws {CodecError} if the payload does not decode */
+  decode(payload: Buffer, format: PayloadFormat): unknown;
+}
