@@ -1,0 +1,81 @@
+import { jsonCodec, parseJson } from '../codec/json-codec.js';
+import type { Reply } from './reply.js';
+
+/**
+ * What Nest's clients send on MQTT 3.1.1. With an `id` it is a request; our own client adds `replyTo`, the topic of
+ * its replies, for which Nest's built-in one takes `<topic>/reply`.
+ */
+export interface Envelope {
+  readonly pattern: unknown;
+  readonly data: unknown;
+  readonly id?: string;
+  readonly replyTo?: string;
+  readonly metadata?: Readonly<Record<string, string>>;
+}
+
+const ENVELOPE_KEYS: ReadonlySet<string> = new Set(['pattern', 'data', 'id', 'replyTo', 'metadata']);
+const REPLY_KEYS: ReadonlySet<string> = new Set(['id', 'response', 'isDisposed', 'err', 'status']);
+const BRACE = 0x7b;
+
+/** Where Nest's built-in clients expect the replies to a request on `topic`. */
+export function nestReplyTopic(topic: string): string {
+  return `${topic}/reply`;
+}
+
+export function encodeEnvelope(envelope: Envelope): string {
+  return jsonCodec.encode(envelope).payload as string;
+}
+
+/**
+ * Reads an envelope; `undefined` if the payload is a device's own data: JSON without a `pattern` that names the
+ * topic, or with a key that no envelope has. Costs a scan of the payload unless it is one.
+ */
+export function decodeEnvelope(
+  payload: Buffer,
+  namesTopic: (pattern: unknown) => boolean,
+): Envelope | undefined {
+  if (payload[0] !== BRACE || !payload.includes('"pattern"')) return undefined;
+  const value = parseObject(payload, ENVELOPE_KEYS);
+  if (value === undefined || !('data' in value || 'id' in value)) return undefined;
+  const wellTyped = isOptionalString(value['id']) && isOptionalString(value['replyTo']);
+  return wellTyped && namesTopic(value['pattern']) ? (value as unknown as Envelope) : undefined;
+}
+
+export function encodeEnvelopeReply(id: string, reply: Reply): string {
+  return jsonCodec.encode(toNestReply(id, reply)).payload as string;
+}
+
+/** A reply as Nest's `WritePacket` with an `id`. */
+export function toNestReply(id: string, reply: Reply): Record<string, unknown> {
+  if (reply.kind === 'end') return { id, isDisposed: true };
+  if (reply.kind === 'error') return { id, err: reply.error, isDisposed: true };
+  return reply.last ? { id, response: reply.value, isDisposed: true } : { id, response: reply.value };
+}
+
+/** Reads a reply of a Nest server; `undefined` if the payload is none. */
+export function decodeEnvelopeReply(payload: Buffer): { id: string; reply: Reply } | undefined {
+  const value = payload[0] === BRACE ? parseObject(payload, REPLY_KEYS) : undefined;
+  const id = value?.['id'];
+  return value === undefined || typeof id !== 'string' ? undefined : { id, reply: fromNestReply(value) };
+}
+
+/** The opposite of {@link toNestReply}, for what a custom deserializer makes of a reply. */
+export function fromNestReply(packet: Readonly<Record<string, unknown>>): Reply {
+  const { err, response, isDisposed } = packet;
+  if (err !== undefined && err !== null) return { kind: 'error', error: err };
+  const last = isDisposed === true;
+  return last && response === undefined ? { kind: 'end' } : { kind: 'value', value: response, last };
+}
+
+function parseObject(payload: Buffer, keys: ReadonlySet<string>): Record<string, unknown> | undefined {
+  try {
+    const value = parseJson(payload.toString('utf8')) as Record<string, unknown>;
+    return Object.keys(value).every((key) => keys.has(key)) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isOptionalString(value: unknown): boolean {
+  return value === undefined || (typeof value === 'string' && value !== '');
+}

@@ -1,0 +1,80 @@
+import type { QoS } from 'mqtt-packet';
+import { ConfigurationError } from '../errors.js';
+import { MqttRecord, type MqttRecordOptions, type PublishProperties } from './mqtt-record.js';
+
+/**
+ * Builds an {@link MqttRecord} step by step. Properties are sent on MQTT 5 only.
+ *
+ * @example
+ * new MqttRecordBuilder({ target: 21 }).setQoS(1).setMessageExpiry(60).setUserProperty('tenant', 'acme').build()
+ */
+export class MqttRecordBuilder<TData = unknown> {
+  #data: TData | undefined;
+  #options: MqttRecordOptions = {};
+
+  constructor(data?: TData) {
+    this.#data = data;
+  }
+
+  setData(data: TData): this {
+    this.#data = data;
+    return this;
+  }
+
+  /** @throws {ConfigurationError} if it is not 0, 1 or 2 */
+  setQoS(qos: QoS): this {
+    if (![0, 1, 2].includes(qos))
+      throw new ConfigurationError(`The QoS must be 0, 1 or 2, not ${String(qos)}`);
+    return this.#set({ qos });
+  }
+
+  setRetain(retain = true): this {
+    return this.#set({ retain });
+  }
+
+  /** The DUP flag. The protocol sets it on what is sent again; there is hardly ever a reason to. */
+  setDup(dup = true): this {
+    return this.#set({ dup });
+  }
+
+  /** A MIME type. By default the codec's own: `application/json`, `text/plain` or `application/octet-stream`. */
+  setContentType(contentType: string): this {
+    return this.setProperties({ contentType });
+  }
+
+  /** Seconds after which the broker may drop the message if it has not yet been delivered. */
+  setMessageExpiry(expirySeconds: number): this {
+    return this.setProperties({ messageExpiryInterval: expirySeconds });
+  }
+
+  /** Adds a User Property; several values give the property several times. */
+  setUserProperty(name: string, value: string | string[]): this {
+    return this.setProperties({
+      userProperties: { ...this.#options.properties?.userProperties, [name]: value },
+    });
+  }
+
+  /** Where a peer is to answer. `send` sets its own. */
+  setResponseTopic(responseTopic: string): this {
+    return this.setProperties({ responseTopic });
+  }
+
+  /** Registers the Topic Alias with this message; the broker's Topic Alias Maximum is the highest one. */
+  setTopicAlias(topicAlias: number): this {
+    return this.setProperties({ topicAlias });
+  }
+
+  /** Adds raw properties to those that are set. */
+  setProperties(properties: PublishProperties): this {
+    return this.#set({ properties: { ...this.#options.properties, ...properties } });
+  }
+
+  build(): MqttRecord<TData> {
+    return new MqttRecord(this.#data as TData, this.#options);
+  }
+
+  #set(options: MqttRecordOptions): this {
+    this.#options = { ...this.#options, ...options };
+    return this;
+  }
+}

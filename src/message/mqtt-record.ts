@@ -1,0 +1,41 @@
+import { MqttRecord as NestMqttRecord } from '@nestjs/microservices';
+import type { IPublishPacket, QoS } from 'mqtt-packet';
+
+/**
+ * The properties of a PUBLISH, MQTT 5 only: on a 3.1.1 connection they are left out.
+ * @see https://docs.oasis-open.org/mqtt/mqtt/v5.0/os/mqtt-v5.0-os.html#_Toc3901109
+ */
+export type PublishProperties = NonNullable<IPublishPacket['properties']>;
+
+/** How a message is published. */
+export interface MqttRecordOptions {
+  /** Default 0. */
+  readonly qos?: QoS | undefined;
+  /** Whether the broker keeps the message for later subscribers. Default `false`. */
+  readonly retain?: boolean | undefined;
+  /** The DUP flag. The protocol sets it on what is sent again; there is hardly ever a reason to. */
+  readonly dup?: boolean | undefined;
+  readonly properties?: PublishProperties | undefined;
+}
+
+/**
+ * Data with the options of its message, for `emit`, `send`, and as the result of a handler. Immutable. Nest's own
+ * `MqttRecord` is accepted wherever this one is.
+ */
+export class MqttRecord<TData = unknown> extends NestMqttRecord<TData> {
+  constructor(data: TData, options: MqttRecordOptions = {}) {
+    super(data, copyOf(options));
+    Object.freeze(this);
+  }
+}
+
+/** What is to be published: the data, and the options if it came in a record. */
+export function unwrapRecord(value: unknown): { data: unknown; options: MqttRecordOptions } {
+  if (!(value instanceof NestMqttRecord)) return { data: value, options: {} };
+  return { data: value.data as unknown, options: (value.options as MqttRecordOptions | undefined) ?? {} };
+}
+
+function copyOf(options: MqttRecordOptions): NestMqttRecord['options'] {
+  const properties = options.properties && Object.freeze({ ...options.properties });
+  return Object.freeze({ ...options, ...(properties && { properties }) }) as NestMqttRecord['options'];
+}

@@ -1,0 +1,38 @@
+import { autoCodec } from '../codec/auto-codec.js';
+import type { Codec, EncodedPayload } from '../codec/codec.js';
+import { jsonCodec } from '../codec/json-codec.js';
+import type { PublishProperties } from './mqtt-record.js';
+import type { Reply } from './reply.js';
+
+/** The User Property that tells the replies of a stream apart; a reply without it is the one and last value. */
+const REPLY_PROPERTY = 'nest-reply';
+
+type ReplyStatus = 'next' | 'complete' | 'error';
+
+/** A reply as a PUBLISH: its payload, and the User Properties that it adds. */
+export interface Mqtt5Reply {
+  readonly encoded: EncodedPayload;
+  readonly userProperties: Readonly<Record<string, string>>;
+}
+
+/** A last value with an empty payload takes two messages, for an empty `complete` carries no value. */
+export function encodeMqtt5Reply(reply: Reply, codec: Codec): readonly Mqtt5Reply[] {
+  if (reply.kind === 'end') return [withStatus('complete', { payload: '' })];
+  if (reply.kind === 'error') return [withStatus('error', jsonCodec.encode(reply.error))];
+  const encoded = codec.encode(reply.value);
+  if (!reply.last) return [withStatus('next', encoded)];
+  if (encoded.payload.length > 0) return [withStatus('complete', encoded)];
+  return [withStatus('next', encoded), withStatus('complete', { payload: '' })];
+}
+
+/** @throws {CodecError} if a value does not decode with `codec` */
+export function decodeMqtt5Reply(payload: Buffer, properties: PublishProperties, codec: Codec): Reply {
+  const status = properties.userProperties?.[REPLY_PROPERTY];
+  if (status === 'error') return { kind: 'error', error: autoCodec.decode(payload, properties) };
+  if (status === 'complete' && payload.length === 0) return { kind: 'end' };
+  return { kind: 'value', value: codec.decode(payload, properties), last: status !== 'next' };
+}
+
+function withStatus(status: ReplyStatus, encoded: EncodedPayload): Mqtt5Reply {
+  return { encoded, userProperties: { [REPLY_PROPERTY]: status } };
+}
