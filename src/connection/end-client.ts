@@ -1,0 +1,19 @@
+import type { MqttClient } from 'mqtt';
+
+/**
+ * Ends a client for good, with a DISCONNECT if it is connected. MQTT.js's own `end()` waits for every
+ * acknowledgement, for ever if the broker has gone: here a lost connection or the deadline ends it.
+ */
+export function endClient(client: MqttClient, timeoutMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(finish, timeoutMs);
+    function finish(): void {
+      clearTimeout(timer);
+      client.off('close', finish);
+      client.stream.destroy();
+      resolve();
+    }
+    client.once('close', finish);
+    client.end(!client.connected, {}, finish);
+  });
+}

@@ -1,0 +1,39 @@
+import type { IDisconnectPacket } from 'mqtt';
+import { describeReasonCode, isPermanentRefusal } from './reason-code.js';
+
+const UNSUPPORTED_VERSION: ReadonlySet<unknown> = new Set([0x01, 0x84]);
+
+/** Why a connection could not be made; without an error the broker closed it before its CONNACK. */
+export function describeFailure(error: Error | undefined): string {
+  if (error === undefined) return 'it was closed before the CONNACK: another protocol, or MQTT version?';
+  const code = codeOf(error);
+  if (code === undefined) return `${error.message}: is this an MQTT broker?`;
+  const hint = UNSUPPORTED_VERSION.has(code) ? ': try another protocolVersion, 4 for MQTT 3.1.1 or 5' : '';
+  return `${describeError(error)}${hint}`;
+}
+
+export function describeError(error: Error): string {
+  const code = codeOf(error);
+  if (typeof code === 'number') return describeReasonCode(code);
+  // an AggregateError of Node's, one error for each address of a host, has a code but no message
+  return code === undefined || error.message.includes(code)
+    ? error.message
+    : `${code} ${error.message}`.trim();
+}
+
+export function describeDisconnect({ reasonCode = 0, properties }: IDisconnectPacket): string {
+  const reason = describeReasonCode(reasonCode);
+  return properties?.reasonString === undefined ? reason : `${reason}: ${properties.reasonString}`;
+}
+
+/** Whether the broker would refuse the same CONNECT again. */
+export function isPermanentFailure(error: Error | undefined): boolean {
+  const code = error && codeOf(error);
+  return typeof code === 'number' && isPermanentRefusal(code);
+}
+
+/** The Reason Code of a CONNACK, or the name of a system error. */
+export function codeOf(error: Error): number | string | undefined {
+  const code: unknown = 'code' in error ? error.code : undefined;
+  return typeof code === 'number' || typeof code === 'string' ? code : undefined;
+}

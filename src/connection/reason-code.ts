@@ -1,0 +1,23 @@
+import { ReasonCodes } from 'mqtt';
+
+const FAILURE = 0x80;
+
+/** The codes with which a broker says that the same CONNECT will be refused again. */
+const PERMANENT_REFUSALS: ReadonlySet<number> = new Set([
+  0x01, 0x02, 0x04, 0x05, 0x81, 0x82, 0x84, 0x85, 0x86, 0x87, 0x8a, 0x8c, 0x90, 0x95, 0x99, 0x9a, 0x9b, 0x9c,
+  0x9d,
+]);
+
+export function isFailure(reasonCode: number): boolean {
+  return reasonCode >= FAILURE;
+}
+
+export function isPermanentRefusal(reasonCode: number): boolean {
+  return PERMANENT_REFUSALS.has(reasonCode);
+}
+
+/** Such as `0x87 Not authorized`. */
+export function describeReasonCode(reasonCode: number): string {
+  const name = (ReasonCodes as Readonly<Record<number, string>>)[reasonCode] ?? 'Unknown Reason Code';
+  return `0x${reasonCode.toString(16).padStart(2, '0')} ${name}`;
+}

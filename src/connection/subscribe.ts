@@ -1,0 +1,152 @@
+import type { ISubackPacket, QoS } from 'mqtt-packet';
+import type { IClientSubscribeOptions, ISubscriptionGrant, MqttClient } from 'mqtt';
+import { ConnectionError, SubscriptionError, type RefusedSubscription } from '../errors.js';
+import { describeReasonCode, isFailure } from './reason-code.js';
+
+/** One filter of a SUBSCRIBE, with `$share/group` if it is shared. All but filter and QoS exist on MQTT 5 only. */
+export interface SubscriptionRequest {
+  readonly filter: string;
+  readonly qos: QoS;
+  readonly noLocal?: boolean;
+  readonly retainAsPublished?: boolean;
+  readonly retainHandling?: 0 | 1 | 2;
+  readonly identifier?: number;
+}
+
+/** What the broker granted: `qos` may be lower than the one asked for. */
+export interface SubscriptionGrant {
+  readonly filter: string;
+  readonly requestedQos: QoS;
+  readonly qos: QoS;
+}
+
+interface SubscribeSettings {
+  readonly timeoutMs: number;
+  readonly batchSize: number;
+  /** The broker's address, for messages. */
+  readonly broker: string;
+}
+
+type Answer = SubscriptionGrant | RefusedSubscription;
+
+const SHOWN_FILTERS = 10;
+
+/**
+ * Subscribes, and waits for every SUBACK. A Subscription Identifier belongs to a whole SUBSCRIBE
+ * (section 3.8.2.1.2), so that filters with one are sent each by itself, all at once.
+ * @throws {SubscriptionError} naming every filter that was refused or not answered
+ * @throws {ConnectionError} if the connection is lost before the last SUBACK
+ */
+export async function subscribe(
+  client: MqttClient,
+  requests: readonly SubscriptionRequest[],
+  settings: SubscribeSettings,
+): Promise<readonly SubscriptionGrant[]> {
+  const answers = await collectAnswers(client, toBatches(requests, settings.batchSize), settings);
+  const refused = answers.filter(isRefused);
+  if (refused.length > 0) throw new SubscriptionError(describeRefused(refused, settings.timeoutMs), refused);
+  return answers as SubscriptionGrant[];
+}
+
+async function collectAnswers(
+  client: MqttClient,
+  batches: readonly (readonly SubscriptionRequest[])[],
+  { timeoutMs, broker }: SubscribeSettings,
+): Promise<Answer[]> {
+  const deadline = new Deadline(timeoutMs);
+  try {
+    return (
+      await Promise.all(batches.map((batch) => deadline.answer(batch, sendSubscribe(client, batch))))
+    ).flat();
+  } catch (cause) {
+    throw new ConnectionError(`The connection to ${broker} was lost while subscribing`, broker, undefined, {
+      cause,
+    });
+  } finally {
+    deadline.clear();
+  }
+}
+
+function isRefused(answer: Answer): answer is RefusedSubscription {
+  return !('qos' in answer);
+}
+
+function toBatches(requests: readonly SubscriptionRequest[], size: number): SubscriptionRequest[][] {
+  const batches = requests.filter((request) => request.identifier !== undefined).map((request) => [request]);
+  const others = requests.filter((request) => request.identifier === undefined);
+  for (let start = 0; start < others.length; start += size) batches.push(others.slice(start, start + size));
+  return batches;
+}
+
+function sendSubscribe(client: MqttClient, batch: readonly SubscriptionRequest[]): Promise<Answer[]> {
+  const { identifier } = batch[0]!;
+  const properties = identifier === undefined ? {} : { properties: { subscriptionIdentifier: identifier } };
+  const filters = Object.fromEntries(batch.map((request) => [request.filter, toMqttJs(request)]));
+  return new Promise((resolve, reject) => {
+    client.subscribe(filters, properties, (error, grants = [], suback) => {
+      if (suback !== undefined) resolve(toAnswers(batch, grants, suback));
+      else reject(error ?? new Error('No SUBACK'));
+    });
+  });
+}
+
+function toMqttJs({
+  qos,
+  noLocal,
+  retainAsPublished,
+  retainHandling,
+}: SubscriptionRequest): IClientSubscribeOptions {
+  return { qos, nl: noLocal ?? false, rap: retainAsPublished ?? false, rh: retainHandling ?? 0 };
+}
+
+/** The codes of a SUBACK are in the order in which MQTT.js sent the filters [MQTT-3.9.3-1]. */
+function toAnswers(
+  batch: readonly SubscriptionRequest[],
+  sent: readonly ISubscriptionGrant[],
+  suback: ISubackPacket,
+): Answer[] {
+  return sent.map(({ topic: filter }, index) => {
+    const code = suback.granted[index] as number;
+    if (isFailure(code)) return { filter, reasonCode: code };
+    return {
+      filter,
+      requestedQos: batch.find((request) => request.filter === filter)!.qos,
+      qos: code as QoS,
+    };
+  });
+}
+
+function describeRefused(refused: readonly RefusedSubscription[], timeoutMs: number): string {
+  const reasons = refused.slice(0, SHOWN_FILTERS).map(({ filter, reasonCode }) => {
+    const reason =
+      reasonCode === undefined ? `no answer within ${timeoutMs} ms` : describeReasonCode(reasonCode);
+    return `"${filter}" (${reason})`;
+  });
+  const more = refused.length > SHOWN_FILTERS ? ` and ${refused.length - SHOWN_FILTERS} more` : '';
+  const what = refused.length === 1 ? 'the subscription to' : `${refused.length} subscriptions:`;
+  const verb = refused.every(({ reasonCode }) => reasonCode === undefined) ? 'did not answer' : 'refused';
+  return `The broker ${verb} ${what} ${reasons.join(', ')}${more}`;
+}
+
+/** A clock that starts again with each answer, so that many subscriptions may take longer than one. */
+class Deadline {
+  readonly #expired: Promise<'expired'>;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(timeoutMs: number) {
+    this.#expired = new Promise((resolve) => {
+      this.#timer = setTimeout(resolve, timeoutMs, 'expired' as const);
+    });
+  }
+
+  async answer(batch: readonly SubscriptionRequest[], answered: Promise<Answer[]>): Promise<Answer[]> {
+    const answers = await Promise.race([answered, this.#expired]);
+    if (answers === 'expired') return batch.map(({ filter }) => ({ filter }));
+    this.#timer?.refresh();
+    return answers;
+  }
+
+  clear(): void {
+    clearTimeout(this.#timer);
+  }
+}
