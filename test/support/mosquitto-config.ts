@@ -1,0 +1,91 @@
+import { pbkdf2Sync, randomBytes } from 'node:crypto';
+import { existsSync, readdirSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+export interface MosquittoSetup {
+  /** Refuses subscriptions and publishes on `denied/#`, which takes the dynamic-security plugin: an ACL file grants them. */
+  readonly denied?: boolean;
+  /** Keeps sessions and retained messages over `restart()`; after `kill9()` only what `save()` has written. */
+  readonly persistence?: boolean;
+  /** User names and passwords; with some, nobody connects without. */
+  readonly users?: Readonly<Record<string, string>>;
+  /** Further lines of mosquitto.conf. */
+  readonly config?: readonly string[];
+}
+
+/** Writes mosquitto's configuration into its folder and returns the path. */
+export async function writeMosquittoConfig(
+  folder: string,
+  port: number,
+  setup: MosquittoSetup,
+): Promise<string> {
+  const lines = [
+    // started as root, it would become a user that cannot read the folder
+    ...(process.getuid?.() === 0 ? ['user root'] : []),
+    'per_listener_settings false',
+    'set_tcp_nodelay true',
+    ...(setup.persistence ? ['persistence true', `persistence_location ${folder}/`] : []),
+    // 2.0.11 buffers stdout when that is a file
+    'log_dest stderr',
+    'log_type all',
+    ...(await accessLines(folder, setup)),
+    `listener ${port} 127.0.0.1`,
+    ...(setup.config ?? []),
+  ];
+  const path = join(folder, 'mosquitto.conf');
+  await writeFile(path, `${lines.join('\n')}\n`);
+  return path;
+}
+
+async function accessLines(folder: string, { denied, users }: MosquittoSetup): Promise<string[]> {
+  const lines = [`allow_anonymous ${users === undefined}`];
+  if (users) {
+    const path = join(folder, 'passwords');
+    await writeFile(path, Object.entries(users).map(passwordLine).join(''), { mode: 0o600 });
+    lines.push(`password_file ${path}`);
+  }
+  if (denied) {
+    const path = join(folder, 'dynamic-security.json');
+    await writeFile(path, JSON.stringify(DENIED), { mode: 0o600 });
+    lines.push(`plugin ${dynamicSecurityPlugin()}`, `plugin_opt_config_file ${path}`);
+  }
+  return lines;
+}
+
+// What mosquitto_passwd writes: PBKDF2 with SHA-512, 101 rounds.
+function passwordLine([user, password]: [string, string]): string {
+  const salt = randomBytes(12);
+  const hash = pbkdf2Sync(password, salt, 101, 64, 'sha512');
+  return `${user}:$7$101$${salt.toString('base64')}$${hash.toString('base64')}\n`;
+}
+
+function dynamicSecurityPlugin(): string {
+  const folders = readdirSync('/usr/lib').map((name) => join('/usr/lib', name));
+  const paths = [...folders, '/usr/lib', '/usr/local/lib'].map((folder) =>
+    join(folder, 'mosquitto_dynamic_security.so'),
+  );
+  const plugin = paths.find((path) => existsSync(path));
+  if (plugin === undefined)
+    throw new Error('mosquitto_dynamic_security.so is neither in /usr/lib, /usr/lib/* nor /usr/local/lib');
+  return plugin;
+}
+
+const ALLOWED = { publishClientSend: true, publishClientReceive: true, subscribe: true, unsubscribe: true };
+const DENIED = {
+  defaultACLAccess: ALLOWED,
+  anonymousGroup: 'anonymous',
+  roles: [
+    {
+      rolename: 'kept-out',
+      acls: ['publishClientSend', 'subscribePattern', 'publishClientReceive'].map((acltype) => ({
+        acltype,
+        topic: 'denied/#',
+        priority: 10,
+        allow: false,
+      })),
+    },
+  ],
+  groups: [{ groupname: 'anonymous', roles: [{ rolename: 'kept-out' }] }],
+  clients: [],
+};

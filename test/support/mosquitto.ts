@@ -1,0 +1,131 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync, readFileSync, statSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { answersConnect } from './answers-connect.js';
+import { findExecutable } from './find-executable.js';
+import { freePort } from './free-port.js';
+import { writeMosquittoConfig, type MosquittoSetup } from './mosquitto-config.js';
+import { mosquittoIsMissing, mosquittoProgram } from './mosquitto-program.js';
+import { until } from './until.js';
+
+const STOP_DEADLINE_MS = 5000;
+
+/** A mosquitto of the test's own: a child process with all its files in one temporary folder. */
+export class Mosquitto implements AsyncDisposable {
+  readonly url: string;
+  #child: ChildProcess | undefined;
+
+  constructor(
+    readonly port: number,
+    readonly folder: string,
+    readonly setup: MosquittoSetup,
+  ) {
+    this.url = `mqtt://127.0.0.1:${port}`;
+  }
+
+  /** Everything that it wrote to its log, over all its runs. */
+  log(): string {
+    return readFileSync(this.#logPath, 'utf8');
+  }
+
+  /** Starts it if it does not run; resolves when it answers a CONNECT. */
+  async start(): Promise<void> {
+    if (this.#child) return;
+    if (mosquittoProgram === undefined) throw new Error(mosquittoIsMissing);
+    const config = await writeMosquittoConfig(this.folder, this.port, this.setup);
+    const log = openSync(this.#logPath, 'a');
+    const runsBefore = this.#runs();
+    const child = spawnUntilParentDies(mosquittoProgram, ['-c', config], log);
+    closeSync(log);
+    this.#child = child;
+    // The log as well, because on a port that is taken the answer comes from another broker.
+    const ready = async () =>
+      hasEnded(child) || (this.#runs() > runsBefore && (await answersConnect(this.port)));
+    await until(ready, { message: () => `mosquitto to answer; its log:\n${this.log()}` });
+    if (!hasEnded(child)) return;
+    this.#child = undefined;
+    throw new Error(`mosquitto ended at once (exit code ${child.exitCode}); its log:\n${this.log()}`);
+  }
+
+  /** Ends it with SIGTERM: sessions and retained messages are written, if `persistence` is on. */
+  async stop(): Promise<void> {
+    await this.#end('SIGTERM');
+  }
+
+  /** Ends it with SIGKILL: nothing is written, connections are reset or closed by the kernel. */
+  async kill9(): Promise<void> {
+    await this.#end('SIGKILL');
+  }
+
+  /** Stops it with SIGTERM, if it still runs, and starts it on the same port with the same files. */
+  async restart(): Promise<void> {
+    await this.stop();
+    await this.start();
+  }
+
+  /** Writes sessions and retained messages to disk now; resolves when they are there. */
+  async save(): Promise<void> {
+    const before = this.#database();
+    this.#child?.kill('SIGUSR1');
+    await until(() => this.#database() !== before, { message: 'mosquitto to save its database' });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+    await rm(this.folder, { recursive: true, force: true });
+  }
+
+  get #logPath(): string {
+    return join(this.folder, 'mosquitto.log');
+  }
+
+  #runs(): number {
+    return this.log().split(/mosquitto version \S+ running/).length;
+  }
+
+  // mosquitto writes another file and renames it
+  #database(): number | undefined {
+    return statSync(join(this.folder, 'mosquitto.db'), { throwIfNoEntry: false })?.ino;
+  }
+
+  async #end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+    const child = this.#child;
+    this.#child = undefined;
+    if (!child || hasEnded(child)) return;
+    const exit = once(child, 'exit');
+    child.kill(signal);
+    const timer = setTimeout(() => child.kill('SIGKILL'), STOP_DEADLINE_MS);
+    await exit;
+    clearTimeout(timer);
+  }
+}
+
+/** Starts a mosquitto on a free port of the loopback address. */
+export async function startMosquitto(setup: MosquittoSetup = {}): Promise<Mosquitto> {
+  const mosquitto = new Mosquitto(await freePort(), await mkdtemp(join(tmpdir(), 'mosquitto-')), setup);
+  try {
+    await mosquitto.start();
+  } catch (error) {
+    await mosquitto[Symbol.asyncDispose]();
+    // between the search and the start, somebody else may have taken the port
+    if (error instanceof Error && error.message.includes('Address already in use'))
+      return startMosquitto(setup);
+    throw error;
+  }
+  return mosquitto;
+}
+
+// With setpriv the kernel ends the broker when this process dies, however it dies; and since setpriv
+// becomes the program, the child's pid is the broker's.
+function spawnUntilParentDies(program: string, args: readonly string[], log: number): ChildProcess {
+  const setpriv = findExecutable('setpriv');
+  const command = [...(setpriv ? [setpriv, '--pdeathsig', 'KILL'] : []), program, ...args];
+  return spawn(command[0] ?? program, command.slice(1), { stdio: ['ignore', log, log] });
+}
+
+function hasEnded(child: ChildProcess): boolean {
+  return child.exitCode !== null || child.signalCode !== null;
+}

@@ -1,0 +1,23 @@
+import 'reflect-metadata';
+import { ClientMqtt } from '../../src/index.js';
+
+type ClientOptions = NonNullable<ConstructorParameters<typeof ClientMqtt>[0]>;
+
+/** Connects our client to a broker; the end of the fixture closes it. */
+export async function startClient(
+  url: string,
+  options: Omit<ClientOptions, 'url'> = {},
+): Promise<ClientMqtt & AsyncDisposable> {
+  const client = new ClientMqtt({ ...options, url });
+  const closeClient = async () => {
+    await client.close();
+  };
+  const disposable = Object.assign(client, { [Symbol.asyncDispose]: closeClient });
+  try {
+    await client.connect();
+  } catch (error) {
+    await client.close();
+    throw error;
+  }
+  return disposable;
+}
