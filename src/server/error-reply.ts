@@ -1,0 +1,22 @@
+import { RpcException } from '@nestjs/microservices';
+import { CodecError } from '../errors.js';
+
+const INTERNAL_ERROR = { status: 'error', message: 'Internal server error' } as const;
+
+/** What a requester is told of a failure. What was not meant for it, an `Error` as such, stays here. */
+export function toErrorReply(error: unknown): unknown {
+  if (error instanceof RpcException) return error.getError();
+  if (error instanceof CodecError) return { status: 'error', message: error.message };
+  return error instanceof Error ? INTERNAL_ERROR : error;
+}
+
+/** Whether this is what Nest makes of an error that it has already logged. */
+export function isLoggedByNest(error: unknown): boolean {
+  return (
+    typeof error === 'object' &&
+    error !== null &&
+    'message' in error &&
+    error.message === INTERNAL_ERROR.message &&
+    !(error instanceof Error)
+  );
+}

@@ -1,0 +1,81 @@
+import type { MessageHandler } from '@nestjs/microservices';
+import { autoCodec } from '../codec/auto-codec.js';
+import type { Codec } from '../codec/codec.js';
+import type { SubscriptionRequest } from '../connection/subscribe.js';
+import { ConfigurationError } from '../errors.js';
+import { TopicFilter } from '../topic/topic-filter.js';
+import { HANDLER_NAME } from './handler-name.js';
+import type { MqttHandlerOptions } from './handler-options.js';
+import type { ServerMqttOptions } from './server-options.js';
+
+/** A handler as Nest registers it. */
+export interface RegisteredHandler {
+  /** Nest's normalised pattern. */
+  readonly pattern: unknown;
+  readonly handler: MessageHandler;
+  readonly isEventHandler: boolean;
+  readonly extras: MqttHandlerOptions & { readonly [HANDLER_NAME]?: string };
+}
+
+/** A handler with all that is known about it before the first message. */
+export interface HandlerRoute {
+  /** For messages. */
+  readonly name: string;
+  readonly kind: 'event' | 'message';
+  readonly filter: TopicFilter;
+  readonly codec: Codec;
+  readonly subscription: SubscriptionRequest;
+  readonly handle: MessageHandler;
+}
+
+/** @throws {ConfigurationError} naming the handler */
+export function toRoute(registered: RegisteredHandler, defaults: ServerMqttOptions): HandlerRoute {
+  const { handler, isEventHandler, extras } = registered;
+  const name = describe(registered);
+  try {
+    const filter = toFilter(registered.pattern, extras.shared ?? defaults.shared);
+    const subscription = toSubscription(filter, extras, defaults);
+    const codec = extras.codec ?? defaults.codec ?? autoCodec;
+    return { name, kind: isEventHandler ? 'event' : 'message', filter, codec, subscription, handle: handler };
+  } catch (cause) {
+    throw new ConfigurationError(`${name}: ${(cause as Error).message}`, { cause });
+  }
+}
+
+function describe({ pattern, isEventHandler, extras }: RegisteredHandler): string {
+  const decorator = `@${isEventHandler ? 'EventPattern' : 'MessagePattern'}(${JSON.stringify(pattern)})`;
+  return extras[HANDLER_NAME] ?? decorator;
+}
+
+function toFilter(pattern: unknown, shared: string | false | undefined): TopicFilter {
+  if (typeof pattern !== 'string') {
+    throw new ConfigurationError(`The pattern must be a string or an object, not ${typeof pattern}`);
+  }
+  const filter = TopicFilter.parse(pattern);
+  return shared && filter.shareName === undefined ? filter.share(shared) : filter;
+}
+
+function toSubscription(
+  filter: TopicFilter,
+  extras: MqttHandlerOptions,
+  { subscribeOptions: nest, ...defaults }: ServerMqttOptions,
+): SubscriptionRequest {
+  const isShared = filter.shareName !== undefined;
+  if (isShared && extras.noLocal)
+    throw new ConfigurationError('noLocal cannot be had on a Shared Subscription [MQTT-3.8.3-4]');
+  return {
+    filter: filter.subscription,
+    qos: oneOf012('qos', extras.qos ?? defaults.qos ?? nest?.qos ?? 0),
+    noLocal: !isShared && (extras.noLocal ?? defaults.noLocal ?? nest?.nl ?? false),
+    retainAsPublished: extras.retainAsPublished ?? defaults.retainAsPublished ?? nest?.rap ?? false,
+    retainHandling: oneOf012(
+      'retainHandling',
+      extras.retainHandling ?? defaults.retainHandling ?? nest?.rh ?? 0,
+    ),
+  };
+}
+
+function oneOf012(option: string, value: number): 0 | 1 | 2 {
+  if (value === 0 || value === 1 || value === 2) return value;
+  throw new ConfigurationError(`${option} must be 0, 1 or 2, not ${JSON.stringify(value)}`);
+}

@@ -1,0 +1,50 @@
+import { EventPattern, MessagePattern } from '@nestjs/microservices';
+import { HANDLER_NAME } from './handler-name.js';
+import type { MqttHandlerOptions } from './handler-options.js';
+
+/** What {@link MqttEventPattern} and {@link MqttMessagePattern} take beside the pattern. */
+export interface MqttPatternOptions extends MqttHandlerOptions {
+  /** Binds the handler to the server with this `transportId` alone. Default: to every server of the application. */
+  readonly transport?: number | symbol | undefined;
+}
+
+/** A Topic Filter, with named levels, or an object, whose normalised JSON is then the topic; or several of them. */
+type MqttPattern = string | object | readonly (string | object)[];
+
+type NestPatternDecorator = (
+  pattern: MqttPattern,
+  transport?: number | symbol,
+  extras?: object,
+) => MethodDecorator;
+
+/**
+ * Handles every message on the topics of a pattern: Nest's `@EventPattern` with typed MQTT options.
+ *
+ * @example
+ * ```ts
+ * \@MqttEventPattern('sites/{site}/meters/+/reading', { qos: 1 })
+ * onReading(\@Payload() reading: Reading, \@TopicParam('site') site: string) {}
+ * ```
+ */
+export function MqttEventPattern(pattern: MqttPattern, options: MqttPatternOptions = {}): MethodDecorator {
+  return named(EventPattern as NestPatternDecorator, pattern, options);
+}
+
+/**
+ * Answers the requests on the topics of a pattern: Nest's `@MessagePattern` with typed MQTT options. Where several
+ * match, the most specific one answers. A message that is no request is handled too, and its result dropped.
+ */
+export function MqttMessagePattern(pattern: MqttPattern, options: MqttPatternOptions = {}): MethodDecorator {
+  return named(MessagePattern as NestPatternDecorator, pattern, options);
+}
+
+function named(
+  decorator: NestPatternDecorator,
+  pattern: MqttPattern,
+  { transport, ...options }: MqttPatternOptions,
+): MethodDecorator {
+  return (target, key, descriptor) => {
+    const name = `${target.constructor.name}.${String(key)}`;
+    return decorator(pattern, transport, { ...options, [HANDLER_NAME]: name })(target, key, descriptor);
+  };
+}

@@ -1,0 +1,4 @@
+/** Where a requester waits, and how it knows its reply. */
+export type ReplyAddress =
+  | { readonly form: 'mqtt5'; readonly topic: string; readonly correlationData: Buffer | undefined }
+  | { readonly form: 'envelope'; readonly topic: string; readonly id: string };

@@ -1,0 +1,77 @@
+import type { Serializer } from '@nestjs/microservices';
+import type { QoS } from 'mqtt-packet';
+import type { Codec, EncodedPayload } from '../codec/codec.js';
+import { encodeEnvelopeReply, toNestReply } from '../message/envelope.js';
+import { encodeMqtt5Reply } from '../message/mqtt5-reply.js';
+import { unwrapRecord, type MqttRecordOptions, type PublishProperties } from '../message/mqtt-record.js';
+import type { Reply } from '../message/reply.js';
+import type { ReplyAddress } from './reply-address.js';
+
+/** Publishes one reply to one request; replies go out in the order of the calls. */
+export type Answer = (reply: Reply) => Promise<void>;
+
+type Publish = (topic: string, payload: Buffer | string, options: MqttRecordOptions) => Promise<void>;
+type UserProperties = NonNullable<PublishProperties['userProperties']>;
+
+interface ReplyPublication {
+  readonly encoded: EncodedPayload;
+  readonly userProperties?: Readonly<UserProperties>;
+}
+
+interface ResponderSettings {
+  readonly publish: Publish;
+  readonly serializer: Serializer | undefined;
+  /** Sent with each reply. */
+  readonly userProperties: Readonly<UserProperties> | undefined;
+}
+
+/** Writes replies in the form in which the request asks for them. */
+export class Responder {
+  readonly #settings: ResponderSettings;
+
+  constructor(settings: ResponderSettings) {
+    this.#settings = settings;
+  }
+
+  /** @param requestQos replies have the QoS of the request, but not above 1, unless a record says otherwise */
+  answer(address: ReplyAddress, requestQos: QoS, codec: Codec): Answer {
+    let previous: Promise<unknown> = Promise.resolve();
+    return async (reply) => {
+      const { data, options } = unwrapRecord(reply.kind === 'value' ? reply.value : undefined);
+      const plain = reply.kind === 'value' ? { ...reply, value: data } : reply;
+      const encoding = previous.then(() => this.#encode(plain, address, codec));
+      previous = encoding.catch(() => undefined); // whoever awaits the reply hears of it
+      const defaults = { qos: requestQos === 0 ? 0 : 1, ...options } as const;
+      await Promise.all((await encoding).map((publication) => this.#publish(publication, address, defaults)));
+    };
+  }
+
+  async #encode(reply: Reply, address: ReplyAddress, codec: Codec): Promise<readonly ReplyPublication[]> {
+    const { serializer } = this.#settings;
+    const id = address.form === 'envelope' ? address.id : (address.correlationData?.toString() ?? '');
+    if (serializer !== undefined) {
+      return [
+        { encoded: { payload: (await serializer.serialize(toNestReply(id, reply))) as Buffer | string } },
+      ];
+    }
+    if (address.form === 'mqtt5') return encodeMqtt5Reply(reply, codec);
+    return [{ encoded: { payload: encodeEnvelopeReply(id, reply) } }];
+  }
+
+  #publish({ encoded, userProperties }: ReplyPublication, address: ReplyAddress, options: MqttRecordOptions) {
+    const { payload, ...format } = encoded;
+    const properties: PublishProperties = {
+      ...(format as PublishProperties),
+      ...options.properties,
+      userProperties: {
+        ...this.#settings.userProperties,
+        ...options.properties?.userProperties,
+        ...userProperties,
+      },
+    };
+    if (address.form === 'mqtt5' && address.correlationData !== undefined) {
+      properties.correlationData = address.correlationData;
+    }
+    return this.#settings.publish(address.topic, payload, { ...options, properties });
+  }
+}
