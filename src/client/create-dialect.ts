@@ -1,0 +1,24 @@
+import { autoCodec } from '../codec/auto-codec.js';
+import type { ClientMqttOptions } from './client-options.js';
+import { EnvelopeDialect } from './envelope-dialect.js';
+import { Mqtt5Dialect } from './mqtt5-dialect.js';
+import { NestDialect } from './nest-dialect.js';
+import type { RequestDialect } from './request-dialect.js';
+import { SerializedDialect } from './serialized-dialect.js';
+
+/** The dialect that the options and the protocol version ask for. */
+export function createDialect(options: ClientMqttOptions, replyTopic: string): RequestDialect {
+  const { serializer, deserializer } = options;
+  if (serializer === undefined && deserializer === undefined) return plainDialect(options, replyTopic);
+  const dialect = plainDialect(
+    serializer === undefined ? options : { ...options, codec: autoCodec },
+    replyTopic,
+  );
+  return new SerializedDialect(dialect, serializer, deserializer);
+}
+
+function plainDialect(options: ClientMqttOptions, replyTopic: string): RequestDialect {
+  const { wireFormat, protocolVersion, codec = autoCodec } = options;
+  if (wireFormat === 'nest') return new NestDialect();
+  return protocolVersion === 5 ? new Mqtt5Dialect(replyTopic, codec) : new EnvelopeDialect(replyTopic, codec);
+}

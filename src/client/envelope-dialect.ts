@@ -1,0 +1,45 @@
+import type { Codec } from '../codec/codec.js';
+import { decodeEnvelopeReply, encodeEnvelope } from '../message/envelope.js';
+import type { InboundMessage } from '../message/inbound-message.js';
+import { encodeData } from './encode-data.js';
+import type { InboundReply, OutboundCall, OutboundPublication, RequestDialect } from './request-dialect.js';
+
+/** MQTT 3.1.1: requests are Nest's envelope with the client's reply topic in it, events the data as it is. */
+export class EnvelopeDialect implements RequestDialect {
+  readonly #replyTopic: string;
+  readonly #codec: Codec;
+
+  constructor(replyTopic: string, codec: Codec) {
+    this.#replyTopic = replyTopic;
+    this.#codec = codec;
+  }
+
+  replyTopic(): string {
+    return this.#replyTopic;
+  }
+
+  encodeRequest({ pattern, data, metadata }: OutboundCall, id: string): OutboundPublication {
+    return {
+      payload: encodeEnvelope({
+        pattern,
+        data,
+        id,
+        replyTo: this.#replyTopic,
+        ...(metadata && { metadata }),
+      }),
+    };
+  }
+
+  encodeEvent({ data, metadata }: OutboundCall): OutboundPublication {
+    return encodeData(this.#codec, data, metadata);
+  }
+
+  readReply({ topic, payload }: InboundMessage): InboundReply | undefined {
+    return topic === this.#replyTopic ? readEnvelopeReply(payload) : undefined;
+  }
+}
+
+export function readEnvelopeReply(payload: Buffer): InboundReply | undefined {
+  const decoded = decodeEnvelopeReply(payload);
+  return decoded && { id: decoded.id, decode: () => decoded.reply };
+}

@@ -1,0 +1,58 @@
+import type { Deserializer, Serializer } from '@nestjs/microservices';
+import { autoCodec } from '../codec/auto-codec.js';
+import { fromNestReply } from '../message/envelope.js';
+import type { InboundMessage } from '../message/inbound-message.js';
+import type { InboundReply, OutboundCall, OutboundPublication, RequestDialect } from './request-dialect.js';
+
+/** A dialect whose payloads are written or read by Nest's `serializer` and `deserializer` instead of a codec. */
+export class SerializedDialect implements RequestDialect {
+  readonly #dialect: RequestDialect;
+  readonly #serializer: Serializer | undefined;
+  readonly #deserializer: Deserializer | undefined;
+
+  constructor(
+    dialect: RequestDialect,
+    serializer: Serializer | undefined,
+    deserializer: Deserializer | undefined,
+  ) {
+    this.#dialect = dialect;
+    this.#serializer = serializer;
+    this.#deserializer = deserializer;
+  }
+
+  replyTopic(topic: string): string {
+    return this.#dialect.replyTopic(topic);
+  }
+
+  async encodeRequest(call: OutboundCall, id: string): Promise<OutboundPublication> {
+    if (this.#serializer === undefined) return this.#dialect.encodeRequest(call, id);
+    const { properties } = await this.#dialect.encodeRequest({ ...call, data: undefined }, id);
+    return this.#serialize({ ...call.packet, id, replyTo: this.replyTopic(call.topic) }, properties);
+  }
+
+  async encodeEvent(call: OutboundCall): Promise<OutboundPublication> {
+    if (this.#serializer === undefined) return this.#dialect.encodeEvent(call);
+    const { properties } = await this.#dialect.encodeEvent({ ...call, data: undefined });
+    return this.#serialize(call.packet, properties);
+  }
+
+  async readReply(message: InboundMessage): Promise<InboundReply | undefined> {
+    if (this.#deserializer === undefined) return this.#dialect.readReply(message);
+    const { topic, payload, packet } = message;
+    const value = autoCodec.decode(payload, packet.properties ?? {});
+    const reply = (await this.#deserializer.deserialize(value, { channel: topic })) as Record<
+      string,
+      unknown
+    >;
+    const id = packet.properties?.correlationData?.toString() ?? reply['id'];
+    return typeof id === 'string' ? { id, decode: () => fromNestReply(reply) } : undefined;
+  }
+
+  async #serialize(
+    packet: object,
+    properties: OutboundPublication['properties'],
+  ): Promise<OutboundPublication> {
+    const payload = (await this.#serializer!.serialize(packet)) as Buffer | string;
+    return properties === undefined ? { payload } : { payload, properties };
+  }
+}

@@ -1,0 +1,39 @@
+export { ServerMqtt } from './server/server-mqtt.js';
+export type { ServerMqttOptions } from './server/server-options.js';
+export type { MqttHandlerOptions } from './server/handler-options.js';
+export { MqttContext, type MqttContextSource } from './server/mqtt-context.js';
+export {
+  MqttEventPattern,
+  MqttMessagePattern,
+  type MqttPatternOptions,
+} from './server/pattern-decorators.js';
+export { Topic, TopicParam, UserProperty } from './server/param-decorators.js';
+
+export { ClientMqtt } from './client/client-mqtt.js';
+export type { ClientMqttOptions } from './client/client-options.js';
+
+export { MqttRecord, type MqttRecordOptions, type PublishProperties } from './message/mqtt-record.js';
+export { MqttRecordBuilder } from './message/mqtt-record-builder.js';
+
+export type { MqttConnectionOptions } from './connection/connection-options.js';
+export { MqttStatus } from './connection/mqtt-status.js';
+export type { MqttEvents } from '@nestjs/microservices';
+
+export type { Codec, EncodedPayload, PayloadFormat } from './codec/codec.js';
+export { autoCodec } from './codec/auto-codec.js';
+export { bytesCodec } from './codec/bytes-codec.js';
+export { jsonCodec } from './codec/json-codec.js';
+export { textCodec } from './codec/text-codec.js';
+
+export type { TopicParams } from './topic/topic-filter.js';
+
+export {
+  CodecError,
+  ConfigurationError,
+  ConnectionError,
+  MqttTransportError,
+  PublishError,
+  RemoteError,
+  SubscriptionError,
+  type RefusedSubscription,
+} from './errors.js';
