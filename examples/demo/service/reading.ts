@@ -1,0 +1,5 @@
+/** What a meter publishes. */
+export interface Reading {
+  /** Watt-hours since the last reading. */
+  readonly wh: number;
+}
