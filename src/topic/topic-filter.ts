@@ -32,7 +32,7 @@ export class TopicFilter {
     this.source = source;
     this.shareName = shareName;
     this.#names = namedLevels(levels);
-    this.levels = levels.map(toWildcard);
+    this.levels = isTemplate(levels) ? levels.map(toWildcard) : levels;
     this.specificity = this.levels.map((level) => (level === '#' ? 2 : level === '+' ? 1 : 0)).join('');
   }
 
@@ -40,7 +40,10 @@ export class TopicFilter {
   static parse(source: string): TopicFilter {
     const { shareName, filter } = splitShare(source);
     const problem =
-      topicStringProblem(filter) ?? levelsProblem(filter.split('/')) ?? shareNameProblem(shareName);
+      shareNameProblem(shareName) ??
+      topicStringProblem(filter) ??
+      topicStringProblem(source) ??
+      levelsProblem(filter.split('/'));
     if (problem !== undefined) throw invalid(source, problem);
     return new TopicFilter(source, filter.split('/'), shareName);
   }
@@ -57,7 +60,14 @@ export class TopicFilter {
 
   /** The same filter, shared by the group `shareName`. */
   share(shareName: string): TopicFilter {
+    const problem = shareNameProblem(shareName);
+    if (problem !== undefined) throw invalid(`${SHARE_PREFIX}${shareName}/${this.source}`, problem);
     return TopicFilter.parse(`${SHARE_PREFIX}${shareName}/${splitShare(this.source).filter}`);
+  }
+
+  /** The names of its named levels. */
+  get names(): readonly string[] {
+    return this.#names.map(({ name }) => name);
   }
 
   /** The named levels of a topic that this filter matches; `{path*}` is left out when it matches the parent level. */
@@ -106,8 +116,7 @@ function shareNameProblem(shareName: string | undefined): string | undefined {
 }
 
 function levelsProblem(levels: readonly string[]): string | undefined {
-  // Nest turns an object pattern into its JSON: those braces name nothing.
-  const templated = !levels[0]!.startsWith('{"');
+  const templated = isTemplate(levels);
   for (const [index, level] of levels.entries()) {
     const last = index === levels.length - 1;
     if (level.includes('#') && (level !== '#' || !last))
@@ -131,7 +140,13 @@ function repeatedName(names: readonly NamedLevel[]): string | undefined {
   return repeated && `the name "${repeated.name}" occurs twice`;
 }
 
+/** Nest turns an object pattern into its JSON: those braces name nothing. */
+function isTemplate(levels: readonly string[]): boolean {
+  return !levels[0]!.startsWith('{"');
+}
+
 function namedLevels(levels: readonly string[]): NamedLevel[] {
+  if (!isTemplate(levels)) return [];
   return levels.flatMap((level, index) => {
     const match = NAMED_LEVEL.exec(level);
     return match === null ? [] : [{ name: match[1]!, index, rest: match[2] === '*' }];

@@ -1,4 +1,6 @@
 const MAX_BYTES = 65_535;
+const CONTROL_CHARACTERS =
+  'it must not contain control characters: brokers close the connection over them (section 1.5.4)';
 
 /**
  * Says which rule of the standard a Topic Name (the concrete topic of a PUBLISH) breaks; `undefined` if it is valid.
@@ -6,6 +8,8 @@ const MAX_BYTES = 65_535;
  */
 export function topicNameProblem(topic: string): string | undefined {
   if (topic.includes('+') || topic.includes('#')) return 'a Topic Name has no wildcards [MQTT-4.7.0-1]';
+  // oxlint-disable-next-line no-control-regex
+  if (/[\u0001-\u001f\u007f-\u009f]/.test(topic)) return CONTROL_CHARACTERS;
   return topicStringProblem(topic);
 }
 

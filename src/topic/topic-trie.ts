@@ -1,10 +1,10 @@
 import { isWildcard } from './topic-filter.js';
 
 interface Node<T> {
-  /** The values of filters that end here. */
-  readonly values: T[];
+  /** The values of filters that end here. Most nodes have none: an empty array would be one more load from memory. */
+  values: T[] | undefined;
   /** The values of filters that end in `#` below this level. */
-  readonly multi: T[];
+  multi: T[] | undefined;
   single: Node<T> | undefined;
   literals: Map<string, Node<T>> | undefined;
 }
@@ -21,7 +21,8 @@ export class TopicTrie<T> {
     const multi = levels.at(-1) === '#';
     let node = this.#root;
     for (const level of multi ? levels.slice(0, -1) : levels) node = child(node, level);
-    (multi ? node.multi : node.values).push(value);
+    if (multi) (node.multi ??= []).push(value);
+    else (node.values ??= []).push(value);
   }
 
   /** The values of the filters that match a Topic Name. */
@@ -38,7 +39,7 @@ export class TopicTrie<T> {
 }
 
 function createNode<T>(): Node<T> {
-  return { values: [], multi: [], single: undefined, literals: undefined };
+  return { values: undefined, multi: undefined, single: undefined, literals: undefined };
 }
 
 function child<T>(node: Node<T>, level: string): Node<T> {
@@ -51,9 +52,9 @@ function child<T>(node: Node<T>, level: string): Node<T> {
 
 function collectMatches<T>(node: Node<T>, levels: readonly string[], index: number, found: T[]): void {
   const wildcards = index > 0 || !levels[0]!.startsWith('$'); // [MQTT-4.7.2-1]
-  if (wildcards && node.multi.length > 0) found.push(...node.multi);
+  if (wildcards && node.multi !== undefined) found.push(...node.multi);
   if (index === levels.length) {
-    if (node.values.length > 0) found.push(...node.values);
+    if (node.values !== undefined) found.push(...node.values);
     return;
   }
   const literal = node.literals?.get(levels[index]!);
@@ -65,8 +66,8 @@ function* overlaps<T>(node: Node<T>, levels: readonly string[], index: number): 
   const level = levels[index];
   const wildcards = index > 0 || !level?.startsWith('$'); // [MQTT-4.7.2-1]
   if (level === '#') return yield* below(node, index);
-  if (wildcards) yield* node.multi;
-  if (level === undefined) return yield* node.values;
+  if (wildcards) yield* node.multi ?? [];
+  if (level === undefined) return yield* node.values ?? [];
   for (const next of nextNodes(node, level, index, wildcards)) yield* overlaps(next, levels, index + 1);
 }
 
@@ -87,7 +88,7 @@ function* nextNodes<T>(
 
 /** Everything at and below a level: what a filter that ends in `#` there overlaps with. */
 function* below<T>(node: Node<T>, index: number): Generator<T, void> {
-  yield* node.values;
-  yield* node.multi;
+  yield* node.values ?? [];
+  yield* node.multi ?? [];
   for (const next of nextNodes(node, '+', index, true)) yield* below(next, index + 1);
 }
