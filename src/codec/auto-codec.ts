@@ -4,10 +4,10 @@ import type { Codec, PayloadFormat } from './codec.js';
 import { jsonCodec, parseJson } from './json-codec.js';
 import { textCodec } from './text-codec.js';
 
-const JSON_TYPE = /^application\/([\w.-]+\+)?json$/;
+const JSON_TYPE = /^application\/([\w.+-]+\+)?json$/;
 const TEXT_TYPE = /^(text\/.*|application\/([\w.-]+\+)?xml)$/;
 /** Spares plain text the cost of an exception. */
-const MAY_BE_JSON = /^\uFEFF?[\s]*[[{"\d\-tfn]/;
+const MAY_BE_JSON = /^\s*[[{"\d\-tfn]/;
 
 /**
  * The default. Out: bytes as they are, a string as its UTF-8, `undefined` as an empty payload, anything else as JSON.

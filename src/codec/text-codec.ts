@@ -8,6 +8,8 @@ export const textCodec: Codec = {
   encode: (value) => {
     if (typeof value !== 'string')
       throw new CodecError(`The value (${typeof value}) is not a string`, 'text');
+    if (!value.isWellFormed())
+      throw new CodecError('The string has a lone surrogate, which has no UTF-8', 'text');
     return { payload: value, contentType: 'text/plain', payloadFormatIndicator: true };
   },
   decode: (payload) => readText(payload, 'text'),
