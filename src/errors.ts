@@ -1,3 +1,5 @@
+import { inspect } from 'node:util';
+
 /**
  * The base of every error that this library raises by itself. `code` is a literal, for `switch`; what happened is
  * in the fields of each class, and an underlying error in `cause`.
@@ -86,12 +88,13 @@ export class RemoteError extends MqttTransportError {
   readonly code = 'ERR_MQTT_REMOTE';
 
   constructor(readonly error: unknown) {
-    super(messageOf(error));
+    super(describeError(error));
   }
 }
 
-function messageOf(error: unknown): string {
-  if (typeof error === 'string') return error;
-  const message: unknown = typeof error === 'object' && error !== null && 'message' in error && error.message;
-  return typeof message === 'string' ? message : 'The remote handler failed';
+/** The message of anything that was thrown, on one line. */
+export function describeError(error: unknown): string {
+  const message: unknown =
+    typeof error === 'object' && error !== null && 'message' in error ? error.message : error;
+  return typeof message === 'string' ? message : inspect(error, { depth: 2, breakLength: Infinity });
 }

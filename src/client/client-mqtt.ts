@@ -5,7 +5,15 @@ import type { MqttClient } from 'mqtt';
 import type { Observable } from 'rxjs';
 import { MqttConnection } from '../connection/mqtt-connection.js';
 import type { MqttStatus } from '../connection/mqtt-status.js';
-import { ConfigurationError, MqttTransportError, RemoteError } from '../errors.js';
+import {
+  ConfigurationError,
+  ConnectionError,
+  describeError,
+  MqttTransportError,
+  PublishError,
+  RemoteError,
+} from '../errors.js';
+import { ACKNOWLEDGE } from '../message/decision.js';
 import type { InboundMessage } from '../message/inbound-message.js';
 import { unwrapRecord, type MqttRecordOptions } from '../message/mqtt-record.js';
 import { topicNameProblem } from '../topic/topic-name.js';
@@ -37,6 +45,7 @@ export class ClientMqtt extends ClientProxy<MqttEvents> {
   readonly #logger = new Logger(ClientMqtt.name);
   #dialect: RequestDialect | undefined;
   #strayReplyReported = false;
+  #reading: Promise<void> = Promise.resolve();
 
   /** @throws {ConfigurationError} if an option is wrong */
   constructor(options: ClientMqttOptions = {}) {
@@ -46,9 +55,9 @@ export class ClientMqtt extends ClientProxy<MqttEvents> {
     const maxConnectionAttempts = options.maxConnectionAttempts ?? 1;
     this.#connection = new MqttConnection({ ...options, maxConnectionAttempts }, ClientMqtt.name);
     this.#connection.onSession(({ clientId }) => this.#useReplyTopicOf(clientId));
-    this.#connection.onMessage((message) => void this.#receive(message)); // never rejects
+    this.#connection.onMessage((message) => this.#receive(message));
     this.#connection.onClosed((error) => this.#pending.failAll(error));
-    this.#replies = new ReplySubscriptions(this.#connection);
+    this.#replies = new ReplySubscriptions(this.#connection, (error) => this.#pending.failAll(error));
   }
 
   /** What the connection to the broker does: `connected`, `disconnected`, `reconnecting`, `closed`. */
@@ -104,6 +113,9 @@ export class ClientMqtt extends ClientProxy<MqttEvents> {
 
   async #request(packet: ReadPacket, id: string): Promise<void> {
     const { call, options } = this.#toCall(packet);
+    const problem = topicNameProblem(call.topic);
+    if (problem !== undefined)
+      throw new PublishError(`Cannot publish to "${call.topic}": ${problem}`, call.topic);
     const dialect = this.#dialectInUse();
     await this.#replies.ensure(dialect.replyTopic(call.topic));
     const publication = await dialect.encodeRequest(call, id);
@@ -144,14 +156,23 @@ export class ClientMqtt extends ClientProxy<MqttEvents> {
     });
   }
 
-  async #receive(message: InboundMessage): Promise<void> {
-    try {
-      const inbound = await this.#dialect?.readReply(message);
-      if (inbound === undefined || !this.#pending.has(inbound.id)) this.#reportStrayReply(message);
-      else this.#deliver(inbound);
-    } catch (error) {
-      this.#logger.error(`Cannot read the reply on "${message.topic}": ${(error as Error).message}`);
+  #receive(message: InboundMessage): void {
+    message.settle(ACKNOWLEDGE);
+    const inbound = this.#dialect?.readReply(message);
+    if (!(inbound instanceof Promise)) {
+      this.#take(message, inbound);
+      return;
     }
+    this.#reading = Promise.all([inbound, this.#reading]).then(
+      ([reply]) => this.#take(message, reply), // in the order in which they came
+      (error: unknown) =>
+        this.#logger.error(`Cannot read the reply on "${message.topic}": ${describeError(error)}`),
+    );
+  }
+
+  #take(message: InboundMessage, inbound: InboundReply | undefined): void {
+    if (inbound === undefined || !this.#pending.has(inbound.id)) this.#reportStrayReply(message);
+    else this.#deliver(inbound);
   }
 
   #deliver({ id, decode }: InboundReply): void {
@@ -172,8 +193,7 @@ export class ClientMqtt extends ClientProxy<MqttEvents> {
   }
 
   #dialectInUse(): RequestDialect {
-    if (this.#dialect === undefined)
-      throw new ConfigurationError('Not connected. Please call "connect" first.');
+    if (this.#dialect === undefined) throw new ConnectionError('Not connected', this.#connection.address);
     return this.#dialect;
   }
 
@@ -185,7 +205,7 @@ export class ClientMqtt extends ClientProxy<MqttEvents> {
 }
 
 function checkReplyTopic(replyTopic = DEFAULT_REPLY_TOPIC): void {
-  const problem = topicNameProblem(replyTopic);
+  const problem = replyTopic.startsWith('$') ? 'it must not begin with "$"' : topicNameProblem(replyTopic);
   if (problem !== undefined)
     throw new ConfigurationError(`The replyTopic "${replyTopic}" is invalid: ${problem}`);
 }

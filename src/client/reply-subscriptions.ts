@@ -1,6 +1,6 @@
 import type { MqttConnection } from '../connection/mqtt-connection.js';
 import type { Session } from '../connection/session.js';
-import { ConnectionError } from '../errors.js';
+import { ConnectionError, SubscriptionError } from '../errors.js';
 
 interface ReplySubscription {
   readonly session: Session;
@@ -14,8 +14,12 @@ export class ReplySubscriptions {
   readonly #connection: MqttConnection;
   readonly #subscriptions = new Map<string, ReplySubscription>();
 
-  constructor(connection: MqttConnection) {
+  readonly #onRefused: (error: SubscriptionError) => void;
+
+  /** @param onRefused called when a broker that granted a reply topic refuses it in a later session */
+  constructor(connection: MqttConnection, onRefused: (error: SubscriptionError) => void) {
     this.#connection = connection;
+    this.#onRefused = onRefused;
     connection.onSession((session) => this.#renew(session));
     connection.onClosed(() => this.#subscriptions.clear());
   }
@@ -40,8 +44,9 @@ export class ReplySubscriptions {
     const granted = this.#connection.subscribe([{ filter: topic, qos: REPLY_QOS }]);
     const subscription = { session, granted };
     this.#subscriptions.set(topic, subscription);
-    granted.catch(() => {
-      if (this.#subscriptions.get(topic) === subscription) this.#subscriptions.delete(topic);
+    granted.catch((error: unknown) => {
+      const isCurrent = this.#subscriptions.get(topic) === subscription;
+      if (isCurrent && error instanceof SubscriptionError) this.#subscriptions.delete(topic);
     });
     return subscription;
   }
@@ -50,6 +55,13 @@ export class ReplySubscriptions {
     const topics = [...this.#subscriptions.keys()];
     if (session.present) {
       for (const topic of topics) this.#subscriptions.set(topic, { session, granted: Promise.resolve() });
-    } else await Promise.all(topics.map((topic) => this.#subscribe(topic, session).granted));
+      return;
+    }
+    try {
+      await Promise.all(topics.map((topic) => this.#subscribe(topic, session).granted));
+    } catch (error) {
+      if (!(error instanceof SubscriptionError)) throw error;
+      this.#onRefused(error);
+    }
   }
 }

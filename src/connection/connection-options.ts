@@ -2,11 +2,14 @@ import { randomBytes } from 'node:crypto';
 import type { IClientOptions } from 'mqtt';
 import { ConfigurationError } from '../errors.js';
 
-/** MQTT.js's options, which are passed on as they are, and what the connection adds to them. */
-export interface MqttConnectionOptions extends Omit<
+/** MQTT.js's options but those that the connection needs for itself. */
+type PassedOn = Omit<
   IClientOptions,
-  'customHandleAcks' | 'manualConnect' | 'resubscribe'
-> {
+  'customHandleAcks' | 'manualConnect' | 'reconnectOnConnackError' | 'resubscribe'
+>;
+
+/** MQTT.js's options, which are passed on as they are, and what the connection adds to them. */
+export interface MqttConnectionOptions extends OrUndefined<PassedOn> {
   /**
    * `mqtt://`, `mqtts://`, `ws://`, `wss://` (or MQTT.js's `tcp`, `tls`, `ssl`, and `+unix` for a socket's path).
    * Default `mqtt://localhost:1883`; `host`, `port` and `servers` take precedence over it.
@@ -24,6 +27,9 @@ export interface MqttConnectionOptions extends Omit<
    */
   readonly maxConnectionAttempts?: number | undefined;
 }
+
+/** So that an option may come from the environment. */
+type OrUndefined<T> = { readonly [K in keyof T]: T[K] | undefined };
 
 const DEFAULT_URL = 'mqtt://localhost:1883';
 const URL_SCHEME = /^(mqtts?|wss?|tcp|ssl|tls)(\+unix)?:\/\//;
@@ -50,10 +56,10 @@ export function toMqttJsOptions(options: MqttConnectionOptions): { url: string; 
   return {
     url,
     options: {
-      reconnectOnConnackError: true,
       clientId: `nest${randomBytes(8).toString('hex')}`, // within the 23 characters that every broker takes [MQTT-3.1.3-5]
       ...given,
       resubscribe: false, // a resubscription that is refused must be seen
+      reconnectOnConnackError: true, // we know which refusals are final
     },
   };
 }
@@ -73,5 +79,5 @@ export function describeBroker({
 }
 
 function redact(url: string): string {
-  return url.replace(/\/\/[^/]*@/, '//');
+  return url.replace(/\/\/[^/]*@/, '//').replace(/\?.*$/, '');
 }

@@ -7,12 +7,16 @@ import { ConfigurationError, ConnectionError, SubscriptionError } from '../error
 import type { InboundMessage } from '../message/inbound-message.js';
 import type { MqttRecordOptions } from '../message/mqtt-record.js';
 import { describeBroker, toMqttJsOptions, type MqttConnectionOptions } from './connection-options.js';
+import { ConnectionFailures } from './connection-failures.js';
 import { Deferred } from './deferred.js';
-import { codeOf, describeDisconnect, describeError, describeFailure, isPermanentFailure } from './failure.js';
+import { describeDisconnect, describeError } from './failure.js';
+import { InboundPublishes } from './inbound-publishes.js';
 import { MqttStatus } from './mqtt-status.js';
 import { endClient } from './end-client.js';
 import { Publisher } from './publisher.js';
+import { guardReplay } from './replay-guard.js';
 import { toSession, type Session } from './session.js';
+import { unsubscribe } from './unsubscribe.js';
 import { subscribe, type SubscriptionGrant, type SubscriptionRequest } from './subscribe.js';
 
 /** Runs after each CONNACK, the first one before `open()` resolves. */
@@ -24,6 +28,7 @@ type ClosedListener = (error: Error) => void;
 const SUBSCRIBE_TIMEOUT_MS = 10_000;
 const SUBSCRIBE_BATCH_SIZE = 100;
 const CLOSE_TIMEOUT_MS = 5_000;
+const SESSION_RETRY_MS = 5_000;
 
 /**
  * One connection to a broker: owns MQTT.js and its events, makes the connection again when it is lost, and tells its
@@ -36,7 +41,9 @@ export class MqttConnection {
   readonly #logger: Logger;
   readonly #options: MqttConnectionOptions;
   readonly #status = new ReplaySubject<MqttStatus>(1);
+  readonly #failures: ConnectionFailures;
   readonly #publisher: Publisher;
+  readonly #inbound = new InboundPublishes();
   readonly #sessionListeners: SessionListener[] = [];
   readonly #messageListeners: MessageListener[] = [];
   readonly #closedListeners: ClosedListener[] = [];
@@ -47,9 +54,7 @@ export class MqttConnection {
   #session: Session | undefined;
   /** Settled by each session in turn. */
   #ready = new Deferred<Session>();
-  #failedAttempts = 0;
-  #lastError: Error | undefined;
-  #reportedFailure: string | undefined;
+  #closing: Promise<void> | undefined;
 
   /**
    * @param owner whose log lines these are
@@ -61,6 +66,7 @@ export class MqttConnection {
     this.#options = options;
     this.address = describeBroker(options);
     this.status = this.#status.pipe(distinctUntilChanged());
+    this.#failures = new ConnectionFailures(this.address, this.#logger, options.maxConnectionAttempts ?? -1);
     this.#publisher = new Publisher(this.address);
   }
 
@@ -77,19 +83,17 @@ export class MqttConnection {
    * Connects, and resolves when every session listener has done its part. Calls while it is open share one promise.
    * @throws {ConnectionError} if the broker cannot be reached (`maxConnectionAttempts`) or refuses the connection
    */
-  open(): Promise<void> {
+  async open(): Promise<void> {
+    if (this.#closing !== undefined) await this.#closing;
     this.#opening ??= this.#start();
     return this.#opening.promise;
   }
 
   /** Disconnects after what is on its way out, within 5 s. What is not published by then fails. */
-  async close(): Promise<void> {
-    const client = this.#client;
-    if (client === undefined) return;
-    this.#forget(new ConnectionError(`The connection to ${this.address} was closed`, this.address));
-    await endClient(client, CLOSE_TIMEOUT_MS);
-    this.#publisher.abandon();
-    this.#status.next(MqttStatus.CLOSED);
+  close(): Promise<void> {
+    const error = new ConnectionError(`The connection to ${this.address} was closed`, this.address);
+    this.#inbound.flush();
+    return this.#end(error);
   }
 
   onSession(listener: SessionListener): void {
@@ -104,8 +108,12 @@ export class MqttConnection {
     this.#closedListeners.push(listener);
   }
 
-  /** The session, once its listeners have done their part; while the connection is lost, the next one. */
-  ready(): Promise<Session> {
+  /**
+   * The session, once its listeners have done their part; while the connection is lost, the next one.
+   * @throws {ConnectionError} if it is closed
+   */
+  async ready(): Promise<Session> {
+    this.#connected();
     return this.#ready.promise;
   }
 
@@ -131,6 +139,16 @@ export class MqttConnection {
   }
 
   /**
+   * Resolves when the broker has confirmed; at once when there is no connection, which has no subscriptions.
+   * @throws {SubscriptionError} if it does not within the time of a subscription
+   */
+  async unsubscribe(filters: readonly string[]): Promise<void> {
+    if (this.#session === undefined) return;
+    const timeoutMs = this.#options.subscribeTimeoutMs ?? SUBSCRIBE_TIMEOUT_MS;
+    await unsubscribe(this.#connected(), filters, timeoutMs);
+  }
+
+  /**
    * Resolves when the broker has acknowledged the message (QoS 1 and 2) or it has been written (QoS 0).
    * @throws {PublishError}
    */
@@ -144,7 +162,7 @@ export class MqttConnection {
   }
 
   #start(): Deferred<void> {
-    this.#failedAttempts = 0;
+    this.#failures.noteStart();
     const { url, options } = toMqttJsOptions(this.#options);
     try {
       this.#client = connect(url, options);
@@ -171,15 +189,17 @@ export class MqttConnection {
       own(() => this.#status.next(MqttStatus.RECONNECTING)),
     );
     client.on('disconnect', (packet) => own(() => this.#onDisconnect(describeDisconnect(packet)))());
+    guardReplay(client);
+    client.on('packetreceive', (packet) => this.#inbound.onPacket(packet));
     client.on('message', (topic, payload, packet) => {
-      for (const listener of this.#messageListeners) listener({ topic, payload, packet });
+      const message = this.#inbound.receive(client, topic, payload, packet);
+      if (message !== undefined) for (const listener of this.#messageListeners) listener(message);
     });
     for (const { event, listener } of this.#eventListeners) client.on(event, listener as never);
   }
 
   #onConnect(client: MqttClient, connack: IConnackPacket): void {
-    this.#lastError = undefined;
-    this.#reportedFailure = undefined;
+    this.#failures.noteConnected();
     setNoDelay(client);
     this.#logger.log(`Connected to ${this.address}`);
     this.#status.next(MqttStatus.CONNECTED);
@@ -191,13 +211,23 @@ export class MqttConnection {
   async #startSession(session: Session): Promise<void> {
     try {
       for (const listener of this.#sessionListeners) await listener(session);
+      if (this.#session !== session) return;
+      this.#failures.noteReady();
       this.#ready.resolve(session);
       this.#opening?.resolve();
     } catch (error) {
       if (this.#session !== session) return; // the connection was lost: the next session starts over
-      if (this.#opening?.pending) await this.#giveUp(error as Error);
-      else this.#logger.error(error instanceof Error ? error.message : error);
+      if (this.#opening?.pending) await this.#end(error as Error);
+      else this.#startAgain(session, error as Error);
     }
+  }
+
+  /** What was granted once is refused, or not answered: it is asked for again on the same connection. */
+  #startAgain(session: Session, { message }: Error): void {
+    this.#logger.error(`${message}; trying again in ${SESSION_RETRY_MS} ms`);
+    setTimeout(() => {
+      if (this.#session === session) void this.#startSession(session); // reports by itself
+    }, SESSION_RETRY_MS).unref();
   }
 
   #onDisconnect(reason: string): void {
@@ -206,65 +236,50 @@ export class MqttConnection {
   }
 
   #onError(client: MqttClient, error: Error): void {
-    this.#lastError = error;
+    this.#failures.noteError(error);
     if (client.connected) this.#logger.error(describeError(error));
   }
 
   #onClose(client: MqttClient): void {
     const lost = this.#session !== undefined;
     this.#session = undefined;
+    this.#publisher.onLost();
     if (!this.#ready.pending) this.#ready = new Deferred();
+    if (lost && this.#opening?.pending) this.#failures.noteLossWhileSubscribing();
     this.#status.next(MqttStatus.CLOSED);
     const retries = client.options.reconnectPeriod !== 0;
     if (this.#opening?.pending) this.#onFailedAttempt(retries);
     else if (lost)
       this.#logger.warn(`Lost the connection to ${this.address}${retries ? ', connecting again' : ''}`);
-    else this.#reportFailure();
-    if (retries || this.#client !== client) return;
-    this.#forget(this.#failure());
-    this.#publisher.abandon();
+    else this.#failures.report();
+    if (!retries && this.#client === client) void this.#end(this.#failures.toError()); // does not reject
   }
 
   #onFailedAttempt(retries: boolean): void {
-    const { maxConnectionAttempts = -1 } = this.#options;
-    const exhausted = ++this.#failedAttempts === maxConnectionAttempts;
-    if (retries && !exhausted && !isPermanentFailure(this.#lastError)) this.#reportFailure();
-    else void this.#giveUp(this.#failure());
+    if (this.#failures.isFinal() || !retries)
+      void this.#end(this.#failures.toError()); // does not reject
+    else this.#failures.report();
   }
 
-  /** One line for each new reason, not for each attempt. */
-  #reportFailure(): void {
-    const { message } = this.#failure();
-    if (message !== this.#reportedFailure) this.#logger.error(`${message}; trying again`);
-    this.#reportedFailure = message;
+  /** Back to the state before `open()`, which fails with the error if it waits. */
+  #end(error: Error): Promise<void> {
+    this.#closing ??= this.#endClient(error).finally(() => (this.#closing = undefined));
+    return this.#closing;
   }
 
-  #failure(): ConnectionError {
-    const cause = this.#lastError;
-    const code = cause && codeOf(cause);
-    return new ConnectionError(
-      `Cannot connect to ${this.address} (${describeFailure(cause)})`,
-      this.address,
-      typeof code === 'number' ? code : undefined,
-      { cause },
-    );
-  }
-
-  async #giveUp(error: Error): Promise<void> {
-    const client = this.#client;
-    this.#forget(error);
-    if (client !== undefined) await endClient(client, CLOSE_TIMEOUT_MS);
-  }
-
-  /** Back to the state before `open()`. */
-  #forget(error: Error): void {
-    this.#opening?.reject(error);
-    this.#ready.reject(error);
-    this.#ready = new Deferred();
+  async #endClient(error: Error): Promise<void> {
+    const [client, opening, ready] = [this.#client, this.#opening, this.#ready];
+    if (client === undefined) return;
     this.#opening = undefined;
     this.#client = undefined;
     this.#session = undefined;
+    this.#ready = new Deferred();
     for (const listener of this.#closedListeners) listener(error);
+    await endClient(client, CLOSE_TIMEOUT_MS);
+    this.#publisher.abandon();
+    this.#status.next(MqttStatus.CLOSED);
+    ready.reject(error);
+    opening?.reject(error);
   }
 }
 

@@ -1,45 +1,61 @@
 import type { IClientPublishOptions, MqttClient } from 'mqtt';
 import { ConnectionError, PublishError } from '../errors.js';
 import type { MqttRecordOptions } from '../message/mqtt-record.js';
-import { topicNameProblem } from '../topic/topic-name.js';
+import { publishProblem } from './publish-problem.js';
 import { describeReasonCode } from './reason-code.js';
+import { MESSAGE_REMOVED } from './replay-guard.js';
+
+interface Unsettled {
+  readonly reject: (error: Error) => void;
+  /** Written to a connection as QoS 0: lost with it. */
+  readonly volatile: boolean;
+}
 
 /** Publishes, and knows what has not been acknowledged: MQTT.js forgets it when the client ends. */
 export class Publisher {
   readonly #address: string;
-  readonly #unsettled = new Set<(error: Error) => void>();
+  readonly #unsettled = new Set<Unsettled>();
 
   constructor(address: string) {
     this.#address = address;
   }
 
   /** @throws {PublishError} */
-  publish(
+  async publish(
     client: MqttClient,
     topic: string,
     payload: Buffer | string,
     options: MqttRecordOptions,
   ): Promise<void> {
-    const problem = topicNameProblem(topic) ?? qosProblem(options.qos);
+    const problem = publishProblem(topic, payload, options, client.serverProperties);
     if (problem !== undefined) throw new PublishError(`Cannot publish to "${topic}": ${problem}`, topic);
     return new Promise((resolve, reject) => {
-      this.#unsettled.add(reject);
+      const unsettled = { reject, volatile: client.connected && !options.qos };
+      this.#unsettled.add(unsettled);
       client.publish(topic, payload, toMqttJs(options), (error) => {
-        this.#unsettled.delete(reject);
+        this.#unsettled.delete(unsettled);
         if (error) reject(toPublishError(topic, error));
         else resolve();
       });
     });
   }
 
+  /** The connection was lost: MQTT.js sends again what is QoS 1 or 2, or was not sent yet. */
+  onLost(): void {
+    this.#fail(({ volatile }) => volatile, 'was lost before the message was written');
+  }
+
   /** Fails what is still on its way. */
   abandon(): void {
-    const error = new ConnectionError(
-      `The connection to ${this.#address} was closed before the message was acknowledged`,
-      this.#address,
-    );
-    for (const reject of this.#unsettled) reject(error);
-    this.#unsettled.clear();
+    this.#fail(() => true, 'was closed before the message was acknowledged');
+  }
+
+  #fail(which: (unsettled: Unsettled) => boolean, what: string): void {
+    const failing = [...this.#unsettled].filter(which);
+    for (const unsettled of failing) {
+      this.#unsettled.delete(unsettled);
+      unsettled.reject(new ConnectionError(`The connection to ${this.#address} ${what}`, this.#address));
+    }
   }
 }
 
@@ -60,24 +76,16 @@ function isEmptyBag(name: string, value: unknown): boolean {
   return name === 'userProperties' && Object.keys(value as object).length === 0;
 }
 
-function qosProblem(qos: unknown): string | undefined {
-  if (qos === undefined || qos === 0 || qos === 1 || qos === 2) return undefined;
-  return `the QoS must be 0, 1 or 2, not ${JSON.stringify(qos)}`;
-}
-
 function toPublishError(topic: string, cause: Error & { readonly code?: unknown }): PublishError {
-  if (typeof cause.code !== 'number') {
-    return new PublishError(
-      `The message to "${topic}" could not be published: ${cause.message}`,
-      topic,
-      undefined,
-      {
-        cause,
-      },
-    );
+  if (typeof cause.code === 'number') {
+    const reason = describeReasonCode(cause.code);
+    return new PublishError(`The broker refused the message to "${topic}" (${reason})`, topic, cause.code, {
+      cause,
+    });
   }
-  const reason = describeReasonCode(cause.code);
-  return new PublishError(`The broker refused the message to "${topic}" (${reason})`, topic, cause.code, {
+  const removed = cause.message === MESSAGE_REMOVED;
+  const why = removed ? 'the broker closed the connection each time it was sent' : cause.message;
+  return new PublishError(`The message to "${topic}" could not be published: ${why}`, topic, undefined, {
     cause,
   });
 }

@@ -1,5 +1,5 @@
 import type { ISubackPacket, QoS } from 'mqtt-packet';
-import type { IClientSubscribeOptions, ISubscriptionGrant, MqttClient } from 'mqtt';
+import type { IClientSubscribeOptions, MqttClient } from 'mqtt';
 import { ConnectionError, SubscriptionError, type RefusedSubscription } from '../errors.js';
 import { describeReasonCode, isFailure } from './reason-code.js';
 
@@ -27,6 +27,7 @@ interface SubscribeSettings {
   readonly broker: string;
 }
 
+/** How the broker answered for one filter. */
 type Answer = SubscriptionGrant | RefusedSubscription;
 
 const SHOWN_FILTERS = 10;
@@ -71,48 +72,47 @@ function isRefused(answer: Answer): answer is RefusedSubscription {
   return !('qos' in answer);
 }
 
+/** What goes into one SUBSCRIBE: filters without an identifier and with the same options, up to `size` of them. */
 function toBatches(requests: readonly SubscriptionRequest[], size: number): SubscriptionRequest[][] {
-  const batches = requests.filter((request) => request.identifier !== undefined).map((request) => [request]);
-  const others = requests.filter((request) => request.identifier === undefined);
-  for (let start = 0; start < others.length; start += size) batches.push(others.slice(start, start + size));
+  const batches: SubscriptionRequest[][] = [];
+  const open = new Map<string, SubscriptionRequest[]>();
+  for (const request of requests) {
+    const options = JSON.stringify({ ...request, filter: undefined });
+    const batch = request.identifier === undefined ? open.get(options) : undefined;
+    if (batch !== undefined && batch.length < size) batch.push(request);
+    else {
+      const started = [request];
+      batches.push(started);
+      open.set(options, started);
+    }
+  }
   return batches;
 }
 
 function sendSubscribe(client: MqttClient, batch: readonly SubscriptionRequest[]): Promise<Answer[]> {
-  const { identifier } = batch[0]!;
-  const properties = identifier === undefined ? {} : { properties: { subscriptionIdentifier: identifier } };
-  const filters = Object.fromEntries(batch.map((request) => [request.filter, toMqttJs(request)]));
+  const filters = batch.map(({ filter }) => filter); // as a list: MQTT.js takes some words for options in an object
   return new Promise((resolve, reject) => {
-    client.subscribe(filters, properties, (error, grants = [], suback) => {
-      if (suback !== undefined) resolve(toAnswers(batch, grants, suback));
+    client.subscribe(filters, toMqttJs(batch[0]!), (error, _grants, suback) => {
+      if (suback !== undefined) resolve(toAnswers(batch, suback));
       else reject(error ?? new Error('No SUBACK'));
     });
   });
 }
 
-function toMqttJs({
-  qos,
-  noLocal,
-  retainAsPublished,
-  retainHandling,
-}: SubscriptionRequest): IClientSubscribeOptions {
-  return { qos, nl: noLocal ?? false, rap: retainAsPublished ?? false, rh: retainHandling ?? 0 };
+function toMqttJs(request: SubscriptionRequest): IClientSubscribeOptions {
+  const { qos, noLocal = false, retainAsPublished = false, retainHandling = 0, identifier } = request;
+  const options = { qos, nl: noLocal, rap: retainAsPublished, rh: retainHandling };
+  return identifier === undefined
+    ? options
+    : { ...options, properties: { subscriptionIdentifier: identifier } };
 }
 
-/** The codes of a SUBACK are in the order in which MQTT.js sent the filters [MQTT-3.9.3-1]. */
-function toAnswers(
-  batch: readonly SubscriptionRequest[],
-  sent: readonly ISubscriptionGrant[],
-  suback: ISubackPacket,
-): Answer[] {
-  return sent.map(({ topic: filter }, index) => {
-    const code = suback.granted[index] as number;
-    if (isFailure(code)) return { filter, reasonCode: code };
-    return {
-      filter,
-      requestedQos: batch.find((request) => request.filter === filter)!.qos,
-      qos: code as QoS,
-    };
+/** The codes of a SUBACK are in the order of the filters [MQTT-3.9.3-1]; one that is missing grants nothing. */
+function toAnswers(batch: readonly SubscriptionRequest[], { granted }: ISubackPacket): Answer[] {
+  return batch.map(({ filter, qos: requestedQos }, index) => {
+    const code = granted[index] as number | undefined;
+    if (code === undefined) return { filter };
+    return isFailure(code) ? { filter, reasonCode: code } : { filter, requestedQos, qos: code as QoS };
   });
 }
 

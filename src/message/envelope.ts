@@ -1,4 +1,5 @@
 import { jsonCodec, parseJson } from '../codec/json-codec.js';
+import { readText } from '../codec/text-codec.js';
 import type { Reply } from './reply.js';
 
 /**
@@ -36,8 +37,9 @@ export function decodeEnvelope(
 ): Envelope | undefined {
   if (payload[0] !== BRACE || !payload.includes('"pattern"')) return undefined;
   const value = parseObject(payload, ENVELOPE_KEYS);
-  if (value === undefined || !('data' in value || 'id' in value)) return undefined;
-  const wellTyped = isOptionalString(value['id']) && isOptionalString(value['replyTo']);
+  if (value === undefined) return undefined;
+  const { id, replyTo, metadata } = value;
+  const wellTyped = isOptionalString(id) && isOptionalString(replyTo) && isOptionalMetadata(metadata);
   return wellTyped && namesTopic(value['pattern']) ? (value as unknown as Envelope) : undefined;
 }
 
@@ -48,7 +50,7 @@ export function encodeEnvelopeReply(id: string, reply: Reply): string {
 /** A reply as Nest's `WritePacket` with an `id`. */
 export function toNestReply(id: string, reply: Reply): Record<string, unknown> {
   if (reply.kind === 'end') return { id, isDisposed: true };
-  if (reply.kind === 'error') return { id, err: reply.error, isDisposed: true };
+  if (reply.kind === 'error') return { id, err: reply.error ?? 'Unknown error', isDisposed: true };
   return reply.last ? { id, response: reply.value, isDisposed: true } : { id, response: reply.value };
 }
 
@@ -69,11 +71,20 @@ export function fromNestReply(packet: Readonly<Record<string, unknown>>): Reply 
 
 function parseObject(payload: Buffer, keys: ReadonlySet<string>): Record<string, unknown> | undefined {
   try {
-    const value = parseJson(payload.toString('utf8')) as Record<string, unknown>;
+    const value = parseJson(readText(payload, 'json')) as Record<string, unknown>;
     return Object.keys(value).every((key) => keys.has(key)) ? value : undefined;
   } catch {
     return undefined;
   }
+}
+
+function isOptionalMetadata(value: unknown): boolean {
+  if (value === undefined) return true;
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    Object.values(value).every((entry) => typeof entry === 'string')
+  );
 }
 
 function isOptionalString(value: unknown): boolean {

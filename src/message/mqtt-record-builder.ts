@@ -49,9 +49,7 @@ export class MqttRecordBuilder<TData = unknown> {
 
   /** Adds a User Property; several values give the property several times. */
   setUserProperty(name: string, value: string | string[]): this {
-    return this.setProperties({
-      userProperties: { ...this.#options.properties?.userProperties, [name]: value },
-    });
+    return this.setProperties({ userProperties: { [name]: value } });
   }
 
   /** Where a peer is to answer. `send` sets its own. */
@@ -66,7 +64,15 @@ export class MqttRecordBuilder<TData = unknown> {
 
   /** Adds raw properties to those that are set. */
   setProperties(properties: PublishProperties): this {
-    return this.#set({ properties: { ...this.#options.properties, ...properties } });
+    const previous = this.#options.properties;
+    const userProperties = { ...previous?.userProperties, ...properties.userProperties };
+    return this.#set({
+      properties: {
+        ...previous,
+        ...properties,
+        ...(Object.keys(userProperties).length > 0 && { userProperties }),
+      },
+    });
   }
 
   build(): MqttRecord<TData> {

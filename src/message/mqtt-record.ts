@@ -36,6 +36,18 @@ export function unwrapRecord(value: unknown): { data: unknown; options: MqttReco
 }
 
 function copyOf(options: MqttRecordOptions): NestMqttRecord['options'] {
-  const properties = options.properties && Object.freeze({ ...options.properties });
+  const properties = options.properties && freezeProperties(options.properties);
   return Object.freeze({ ...options, ...(properties && { properties }) }) as NestMqttRecord['options'];
+}
+
+function freezeProperties({ userProperties, ...others }: PublishProperties): Readonly<PublishProperties> {
+  if (userProperties === undefined) return Object.freeze(others);
+  const entries = Object.entries(userProperties).map(([name, value]) => [
+    name,
+    Array.isArray(value) ? Object.freeze([...value]) : value,
+  ]);
+  return Object.freeze({
+    ...others,
+    userProperties: Object.freeze(Object.fromEntries(entries)) as Record<string, string | string[]>,
+  });
 }

@@ -18,7 +18,7 @@ export interface Mqtt5Reply {
 /** A last value with an empty payload takes two messages, for an empty `complete` carries no value. */
 export function encodeMqtt5Reply(reply: Reply, codec: Codec): readonly Mqtt5Reply[] {
   if (reply.kind === 'end') return [withStatus('complete', { payload: '' })];
-  if (reply.kind === 'error') return [withStatus('error', jsonCodec.encode(reply.error))];
+  if (reply.kind === 'error') return [withStatus('error', jsonCodec.encode(reply.error ?? null))];
   const encoded = codec.encode(reply.value);
   if (!reply.last) return [withStatus('next', encoded)];
   if (encoded.payload.length > 0) return [withStatus('complete', encoded)];

@@ -1,90 +1,75 @@
-import { isObservable, lastValueFrom } from 'rxjs';
 import type { InboundMessage } from '../message/inbound-message.js';
-import { toErrorReply } from './error-reply.js';
+import { ACKNOWLEDGE, WITHHOLD } from '../message/decision.js';
 import type { HandlerRoute } from './handler-route.js';
-import { readIncoming, type Incoming, type IncomingSettings } from './incoming.js';
+import type { HandlerRunner, Job } from './handler-runner.js';
+import { readIncoming, type IncomingSettings } from './incoming.js';
+import { JointDecision } from './joint-decision.js';
 import { MqttContext } from './mqtt-context.js';
-import type { Outcome } from './outcome.js';
-import { answerStream } from './reply-stream.js';
-import type { Answer, Responder } from './responder.js';
+import type { OutcomeLog } from './outcome-log.js';
 import type { Router } from './router.js';
+import type { WorkQueue } from './work-queue.js';
 
 interface DispatcherSettings extends IncomingSettings {
   readonly router: Router;
-  readonly responder: Responder;
-  /** Wraps the run of a handler in Nest's processing hooks. */
-  readonly withHooks: (context: MqttContext, run: () => Promise<void>) => Promise<void>;
+  readonly queue: WorkQueue;
+  readonly runner: HandlerRunner;
+  readonly log: OutcomeLog;
 }
 
-/** The way of a message: route, decode, handle, reply. What follows from the outcomes is not decided here. */
+/** Where a message goes: to each of its handlers, in the order that each asks for; and the broker's answer, when all decided. */
 export class Dispatcher {
   readonly #settings: DispatcherSettings;
+  #accepting = true;
 
   constructor(settings: DispatcherSettings) {
     this.#settings = settings;
   }
 
-  /** Never rejects: what goes wrong is an outcome. */
-  async dispatch(message: InboundMessage): Promise<readonly Outcome[]> {
+  /** From now on, messages are left to the broker. */
+  stop(): void {
+    this.#accepting = false;
+  }
+
+  dispatch(message: InboundMessage): void {
+    if (!this.#accepting) {
+      message.settle(WITHHOLD);
+      return;
+    }
     const { events, responder } = this.#settings.router.route(message);
     const routes = responder === undefined ? events : [...events, responder];
-    if (routes.length === 0) return [{ kind: 'unrouted' }];
-    try {
-      const reading = readIncoming(message, this.#settings);
-      const incoming = reading instanceof Promise ? await reading : reading;
-      return await Promise.all(routes.map((route) => this.#handle(route, message, incoming)));
-    } catch (error) {
-      return routes.map((route) => ({ kind: 'undecodable', route, error })); // a custom deserializer failed
+    if (routes.length === 0) {
+      this.#settings.log.unrouted(message);
+      message.settle(ACKNOWLEDGE);
+      return;
     }
+    const incoming = readIncoming(message, this.#settings);
+    if (incoming instanceof Promise) incoming.catch(() => undefined); // each run hears of it
+    const decision = new JointDecision(routes.length, message.settle);
+    for (const route of routes) this.#submit({ route, message, incoming, decide: decision.vote() });
   }
 
-  async #handle(route: HandlerRoute, message: InboundMessage, incoming: Incoming): Promise<Outcome> {
-    const { reply } = route.kind === 'message' ? incoming : {};
-    if (reply !== undefined && 'invalid' in reply)
-      return { kind: 'unanswerable', route, reason: reply.invalid };
-    const { qos } = message.packet;
-    const answer = reply && this.#settings.responder.answer(reply, qos, route.codec);
-    let data: unknown;
+  #submit(job: Job): void {
+    const { route, message, decide } = job;
+    if (route.ack === 'receipt') decide(ACKNOWLEDGE);
+    let key: string | undefined;
     try {
-      data = incoming.decode(route.codec);
+      key = keyOf(route, message);
     } catch (error) {
-      await answer?.({ kind: 'error', error: toErrorReply(error) }).catch(() => undefined); // the payload is to blame
-      return { kind: 'undecodable', route, error };
+      this.#settings.runner.fail(job, error); // the user's function
+      return;
     }
-    const context = new MqttContext([message.topic, message.packet], { filter: route.filter, ...incoming });
-    return this.#run(route, data, context, answer);
-  }
-
-  async #run(
-    route: HandlerRoute,
-    data: unknown,
-    context: MqttContext,
-    answer: Answer | undefined,
-  ): Promise<Outcome> {
-    try {
-      await this.#settings.withHooks(context, async () => {
-        const result: unknown = await route.handle(data, context);
-        if (answer !== undefined) await answerWith(result, answer);
-        else if (isObservable(result)) await lastValueFrom(result, { defaultValue: undefined });
-      });
-      return { kind: 'handled', route };
-    } catch (error) {
-      return answer === undefined ? { kind: 'failed', route, error } : answerFailure(route, error, answer);
-    }
+    this.#settings.queue.submit(route.lane, {
+      key,
+      droppable: message.packet.qos === 0,
+      run: () => this.#settings.runner.run(job),
+      drop: () => {
+        decide(WITHHOLD);
+        this.#settings.log.dropped(message);
+      },
+    });
   }
 }
 
-async function answerWith(result: unknown, answer: Answer): Promise<void> {
-  if (isObservable(result)) await answerStream(result, answer);
-  else await answer(result === undefined ? { kind: 'end' } : { kind: 'value', value: result, last: true });
-}
-
-/** A request whose failure has reached the requester is handled. */
-async function answerFailure(route: HandlerRoute, error: unknown, answer: Answer): Promise<Outcome> {
-  try {
-    await answer({ kind: 'error', error: toErrorReply(error) });
-    return error instanceof Error ? { kind: 'failed', route, error } : { kind: 'handled', route };
-  } catch (replyError) {
-    return { kind: 'failed', route, error: replyError };
-  }
+function keyOf({ key, filter }: HandlerRoute, { topic, packet }: InboundMessage): string | undefined {
+  return key?.(new MqttContext([topic, packet], { filter }));
 }

@@ -1,7 +1,8 @@
 import { RpcException } from '@nestjs/microservices';
 import { CodecError } from '../errors.js';
 
-const INTERNAL_ERROR = { status: 'error', message: 'Internal server error' } as const;
+/** All that a requester learns of an error that was not meant for it: as in Nest. */
+export const INTERNAL_ERROR = { status: 'error', message: 'Internal server error' } as const;
 
 /** What a requester is told of a failure. What was not meant for it, an `Error` as such, stays here. */
 export function toErrorReply(error: unknown): unknown {

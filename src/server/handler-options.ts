@@ -1,5 +1,6 @@
 import type { QoS } from 'mqtt-packet';
 import type { Codec } from '../codec/codec.js';
+import type { MqttContext } from './mqtt-context.js';
 
 /**
  * How a handler subscribes and reads its messages: on a handler, and on the server as the default of all handlers.
@@ -24,4 +25,46 @@ export interface MqttHandlerOptions {
   readonly shared?: string | false | undefined;
   /** How payloads, and the replies to MQTT 5 requests, are read and written. Default `autoCodec`. */
   readonly codec?: Codec | undefined;
+  /**
+   * When the broker is answered for a QoS 1 or QoS 2 message: `after` the handler has ended, on `receipt`, or when the
+   * handler calls `acknowledge()`, `reject()` or `withhold()` of its context (`manual`): until then no later message is
+   * acknowledged either [MQTT-4.6.0-2]. Where several handlers match, the last one to settle decides when. Default `after`.
+   */
+  readonly ack?: 'after' | 'receipt' | 'manual' | undefined;
+  /**
+   * Which messages are handled one after the other: those of the same `topic`, with the same value of a named level
+   * (`'{site}'`), or for which a function returns the same key; `none` is handled in parallel. Default `topic` for
+   * events, `none` for requests.
+   */
+  readonly order?: MessageOrder | undefined;
+  /** How many messages this handler works on at once. Default: as many as the server. */
+  readonly concurrency?: number | undefined;
+  /** How often an event handler that fails is run again, in this process. Default: once, which is not again. */
+  readonly retry?: RetryOptions | undefined;
+  /**
+   * A topic to which an event is published that could not be handled or decoded. It is acknowledged once the broker has
+   * acknowledged its dead letter, and withheld if that fails.
+   */
+  readonly deadLetter?: string | undefined;
+  /**
+   * What becomes of an event that could not be handled or decoded and has no `deadLetter`: it is rejected (the broker
+   * lets it go; MQTT 5 tells it why), acknowledged, or withheld (a broker that keeps the session delivers it again on the next
+   * connection). Default `reject`.
+   */
+  readonly onFailure?: 'reject' | 'acknowledge' | 'withhold' | undefined;
+}
+
+/** What is handled one after the other: see {@link MqttHandlerOptions.order}. */
+export type MessageOrder = 'topic' | 'none' | `{${string}}` | ((context: MqttContext) => string | undefined);
+
+/** The n-th repetition comes `delayMs * factor ** (n - 1)` after the failure, and up to `jitter` of it later. */
+export interface RetryOptions {
+  /** Every run counts, the first one too. */
+  readonly attempts: number;
+  /** Milliseconds before the second run. Default 1000. */
+  readonly delayMs?: number | undefined;
+  /** Default 2. */
+  readonly factor?: number | undefined;
+  /** A fraction: 0.1 makes each delay up to a tenth longer, at random. Default 0.1. */
+  readonly jitter?: number | undefined;
 }

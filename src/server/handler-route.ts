@@ -4,9 +4,12 @@ import type { Codec } from '../codec/codec.js';
 import type { SubscriptionRequest } from '../connection/subscribe.js';
 import { ConfigurationError } from '../errors.js';
 import { TopicFilter } from '../topic/topic-filter.js';
+import { toFailurePolicy, type FailurePolicy } from './failure-policy.js';
 import { HANDLER_NAME } from './handler-name.js';
 import type { MqttHandlerOptions } from './handler-options.js';
+import { toMessageKey, type MessageKey } from './message-key.js';
 import type { ServerMqttOptions } from './server-options.js';
+import { Lane } from './work-queue.js';
 
 /** A handler as Nest registers it. */
 export interface RegisteredHandler {
@@ -26,6 +29,11 @@ export interface HandlerRoute {
   readonly codec: Codec;
   readonly subscription: SubscriptionRequest;
   readonly handle: MessageHandler;
+  readonly ack: 'after' | 'receipt' | 'manual';
+  readonly policy: FailurePolicy;
+  /** What of it is handled in order, and how much at once. */
+  readonly key: MessageKey | undefined;
+  readonly lane: Lane;
 }
 
 /** @throws {ConfigurationError} naming the handler */
@@ -34,9 +42,19 @@ export function toRoute(registered: RegisteredHandler, defaults: ServerMqttOptio
   const name = describe(registered);
   try {
     const filter = toFilter(registered.pattern, extras.shared ?? defaults.shared);
-    const subscription = toSubscription(filter, extras, defaults);
-    const codec = extras.codec ?? defaults.codec ?? autoCodec;
-    return { name, kind: isEventHandler ? 'event' : 'message', filter, codec, subscription, handle: handler };
+    const order = extras.order ?? defaults.order ?? (isEventHandler ? 'topic' : 'none');
+    return {
+      name,
+      kind: isEventHandler ? 'event' : 'message',
+      filter,
+      codec: extras.codec ?? defaults.codec ?? autoCodec,
+      subscription: toSubscription(filter, extras, defaults),
+      handle: handler,
+      ack: extras.ack ?? defaults.ack ?? 'after',
+      policy: toFailurePolicy(extras, defaults),
+      key: toMessageKey(order, filter),
+      lane: new Lane(checkConcurrency(extras.concurrency)),
+    };
   } catch (cause) {
     throw new ConfigurationError(`${name}: ${(cause as Error).message}`, { cause });
   }
@@ -52,7 +70,7 @@ function toFilter(pattern: unknown, shared: string | false | undefined): TopicFi
     throw new ConfigurationError(`The pattern must be a string or an object, not ${typeof pattern}`);
   }
   const filter = TopicFilter.parse(pattern);
-  return shared && filter.shareName === undefined ? filter.share(shared) : filter;
+  return typeof shared === 'string' && filter.shareName === undefined ? filter.share(shared) : filter;
 }
 
 function toSubscription(
@@ -73,6 +91,12 @@ function toSubscription(
       extras.retainHandling ?? defaults.retainHandling ?? nest?.rh ?? 0,
     ),
   };
+}
+
+/** @throws {ConfigurationError} */
+export function checkConcurrency(concurrency = Infinity): number {
+  if (concurrency === Infinity || (Number.isInteger(concurrency) && concurrency >= 1)) return concurrency;
+  throw new ConfigurationError(`concurrency must be 1 or more, not ${String(concurrency)}`);
 }
 
 function oneOf012(option: string, value: number): 0 | 1 | 2 {

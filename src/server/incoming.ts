@@ -57,7 +57,9 @@ function checked(name: string, address: ReplyAddress): Incoming['reply'] {
   const problem = topic.startsWith('$')
     ? 'topics that begin with "$" are the broker\'s'
     : topicNameProblem(topic);
-  return problem === undefined ? address : { invalid: `its ${name} "${topic}" is invalid: ${problem}` };
+  return problem === undefined
+    ? address
+    : { invalid: `its ${name} ${JSON.stringify(topic)} is invalid: ${problem}` };
 }
 
 async function deserialize(message: InboundMessage, deserializer: Deserializer): Promise<Incoming> {

@@ -1,5 +1,6 @@
 import { MqttContext as NestMqttContext } from '@nestjs/microservices';
 import type { IPublishPacket, QoS } from 'mqtt-packet';
+import { ACKNOWLEDGE, WITHHOLD, type Decision } from '../message/decision.js';
 import type { PublishProperties } from '../message/mqtt-record.js';
 import type { TopicParams } from '../topic/topic-filter.js';
 
@@ -9,7 +10,15 @@ export interface MqttContextSource {
   readonly filter?: { capture(topic: string): TopicParams } | undefined;
   /** What a client's dispatch hook attached, where it came in a request envelope. */
   readonly metadata?: Readonly<Record<string, string>> | undefined;
+  /** Takes the handler's decision. */
+  readonly decide?: ((decision: Decision) => void) | undefined;
+  /** Default 1. */
+  readonly attempt?: number | undefined;
 }
+
+/** The Reason Codes that a PUBACK or PUBREC may have to refuse a message: sections 3.4.2.1 and 3.5.2.1. */
+const REFUSALS: ReadonlySet<number> = new Set([0x80, 0x83, 0x87, 0x90, 0x91, 0x97, 0x99]);
+const UNSPECIFIED_ERROR = 0x80;
 
 /** The message that a handler runs for; extends Nest's, so that code typed with that one works. */
 export class MqttContext extends NestMqttContext {
@@ -59,6 +68,35 @@ export class MqttContext extends NestMqttContext {
   /** Seconds that the message had left to live when it was delivered; `undefined` if it does not expire. */
   get remainingExpirySeconds(): number | undefined {
     return this.properties.messageExpiryInterval;
+  }
+
+  /** Which run of the handler this is, from 1: see the option `retry`. */
+  get attempt(): number {
+    return this.#source.attempt ?? 1;
+  }
+
+  /**
+   * Acknowledges a QoS 1 or QoS 2 message, as far as this handler is concerned. The first call of this one, `reject()` or
+   * `withhold()` counts, over what the end of the handler would bring. With `ack: 'manual'` there must be one.
+   */
+  acknowledge(): void {
+    this.#source.decide?.(ACKNOWLEDGE);
+  }
+
+  /**
+   * Tells an MQTT 5 broker that the message is refused, which lets it go: MQTT has no way to ask for it again. On 3.1.1 it is
+   * acknowledged.
+   * @param reasonCode 0x80 (unspecified, the default), 0x83, 0x87, 0x90, 0x91, 0x97 or 0x99
+   */
+  reject(reasonCode = UNSPECIFIED_ERROR): void {
+    if (!REFUSALS.has(reasonCode))
+      throw new RangeError(`0x${reasonCode.toString(16)} cannot refuse a message`);
+    this.#source.decide?.({ kind: 'reject', reasonCode });
+  }
+
+  /** Leaves the message unacknowledged: a broker that keeps the session delivers it again on the next connection. */
+  withhold(): void {
+    this.#source.decide?.(WITHHOLD);
   }
 
   /**

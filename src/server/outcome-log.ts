@@ -1,48 +1,93 @@
 import type { LoggerService } from '@nestjs/common';
 import type { InboundMessage } from '../message/inbound-message.js';
+import { describeError } from '../errors.js';
 import { isLoggedByNest } from './error-reply.js';
+import type { HandlerRoute } from './handler-route.js';
 import type { Outcome } from './outcome.js';
 
-/** Writes one line for each failure, and one at all for messages that no handler is for. */
+const DROPS_REPORTED_EVERY_MS = 1000;
+
+/** Writes one line for each failure, and one a second for messages that are dropped. */
 export class OutcomeLog {
   readonly #logger: LoggerService;
   #unroutedReported = false;
+  #dropped = 0;
+  #droppedUnreported = 0;
+  #dropTimer: NodeJS.Timeout | undefined;
 
   constructor(logger: LoggerService) {
     this.#logger = logger;
   }
 
-  report({ topic, payload }: InboundMessage, outcome: Outcome): void {
-    const on = `on ${JSON.stringify(topic)}`;
+  /** How many messages have been dropped. */
+  get droppedCount(): number {
+    return this.#dropped;
+  }
+
+  /** @param consequence what becomes of the message, if that is not what always does */
+  report({ name }: HandlerRoute, message: InboundMessage, outcome: Outcome, consequence?: string): void {
+    const on = `on ${JSON.stringify(message.topic)}`;
+    const then = consequence === undefined || consequence === 'reject' ? '' : `; ${toClause(consequence)}`;
     switch (outcome.kind) {
       case 'handled':
         return;
       case 'failed':
-        if (!isLoggedByNest(outcome.error)) {
-          this.#logger.error(`${outcome.route.name} failed ${on}: ${describe(outcome.error)}`);
+      case 'unanswered':
+        if (then !== '' || !isLoggedByNest(outcome.error)) {
+          this.#error(`${name} failed ${on}: ${describeError(outcome.error)}${then}`);
         }
         return;
-      case 'undecodable':
-        this.#logger.error(
-          `${outcome.route.name} cannot read the message ${on} (${payload.length} bytes): ${describe(outcome.error)}`,
-        );
+      case 'undecodable': {
+        const size = `(${message.payload.length} bytes)`;
+        this.#error(`${name} cannot read the message ${on} ${size}: ${describeError(outcome.error)}${then}`);
         return;
+      }
       case 'unanswerable':
-        this.#logger.warn(`${outcome.route.name} ignored the request ${on}: ${outcome.reason}`);
-        return;
-      case 'unrouted':
-        if (!this.#unroutedReported) {
-          this.#logger.warn(
-            `No handler is for the message ${on}, which the broker sent; others are not reported`,
-          );
-        }
-        this.#unroutedReported = true;
+        this.#logger.warn(printable(`${name} ignored the request ${on}: ${outcome.reason}`));
     }
+  }
+
+  #error(line: string): void {
+    this.#logger.error(printable(line));
+  }
+
+  /** One line at all: a kept session may have many of them. */
+  unrouted({ topic }: InboundMessage): void {
+    if (this.#unroutedReported) return;
+    this.#unroutedReported = true;
+    const on = JSON.stringify(topic);
+    this.#logger.warn(
+      `No handler is for the message on ${on}, which the broker sent; others are not reported`,
+    );
+  }
+
+  dropped(message: InboundMessage): void {
+    if (message.packet.qos > 0) return; // the broker still has it
+    this.#dropped++;
+    this.#droppedUnreported++;
+    this.#dropTimer ??= setTimeout(() => this.reportDrops(), DROPS_REPORTED_EVERY_MS).unref();
+  }
+
+  reportDrops(): void {
+    clearTimeout(this.#dropTimer);
+    this.#dropTimer = undefined;
+    if (this.#droppedUnreported === 0) return;
+    this.#logger.warn(
+      `Dropped ${this.#droppedUnreported} QoS 0 messages: the oldest of those that waited for a handler`,
+    );
+    this.#droppedUnreported = 0;
   }
 }
 
-function describe(error: unknown): string {
-  if (typeof error === 'string') return error;
-  const message: unknown = typeof error === 'object' && error !== null && 'message' in error && error.message;
-  return typeof message === 'string' ? message : JSON.stringify(error);
+function toClause(consequence: string): string {
+  if (consequence === 'acknowledge') return 'it is acknowledged';
+  return consequence === 'withhold' ? 'it stays unacknowledged' : consequence;
+}
+
+/** Nothing that a peer sent may look like lines of the log. */
+function printable(line: string): string {
+  // oxlint-disable-next-line no-control-regex
+  return line.replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, (character) =>
+    JSON.stringify(character).slice(1, -1),
+  );
 }

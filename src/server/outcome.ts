@@ -1,9 +1,9 @@
-import type { HandlerRoute } from './handler-route.js';
-
-/** How the handling of a message by one handler ended, or that it has none: what the acknowledgement will follow. */
+/** How a run of a handler ended. A request whose failure has reached the requester is `handled`. */
 export type Outcome =
-  | { readonly kind: 'handled'; readonly route: HandlerRoute }
-  | { readonly kind: 'failed'; readonly route: HandlerRoute; readonly error: unknown }
-  | { readonly kind: 'undecodable'; readonly route: HandlerRoute; readonly error: unknown }
-  | { readonly kind: 'unanswerable'; readonly route: HandlerRoute; readonly reason: string }
-  | { readonly kind: 'unrouted' };
+  | { readonly kind: 'handled' }
+  | { readonly kind: 'failed'; readonly error: unknown }
+  | { readonly kind: 'undecodable'; readonly error: unknown }
+  /** A request that got no answer, or none but "Internal server error". */
+  | { readonly kind: 'unanswered'; readonly error: unknown }
+  /** A request that says no valid place for its answer: it is not run. */
+  | { readonly kind: 'unanswerable'; readonly reason: string };

@@ -40,7 +40,9 @@ export class Router {
     const candidates = this.#plan
       .match(topic)
       .flatMap(({ routes }) => routes.filter(({ kind }) => kind === 'message'));
-    return candidates.toSorted(bySpecificity)[0];
+    return candidates.toSorted(
+      (a, b) => bySpecificity(a, b) || this.#plan.order.get(a)! - this.#plan.order.get(b)!,
+    )[0];
   }
 }
 

@@ -12,17 +12,17 @@ import { MqttConnection } from '../connection/mqtt-connection.js';
 import type { MqttStatus } from '../connection/mqtt-status.js';
 import type { Session } from '../connection/session.js';
 import type { SubscriptionGrant } from '../connection/subscribe.js';
-import type { InboundMessage } from '../message/inbound-message.js';
-import { Dispatcher } from './dispatcher.js';
-import { toRoute, type RegisteredHandler } from './handler-route.js';
+import { createPipeline, type Pipeline } from './create-pipeline.js';
+import { checkConcurrency, toRoute, type RegisteredHandler } from './handler-route.js';
 import type { MqttContext } from './mqtt-context.js';
-import { OutcomeLog } from './outcome-log.js';
-import { Responder } from './responder.js';
-import { Router } from './router.js';
 import type { ServerMqttOptions } from './server-options.js';
 import { SubscriptionPlan } from './subscription-plan.js';
+import { TopicFilter } from '../topic/topic-filter.js';
 
 const SHOWN_OVERLAPS = 5;
+const DEFAULT_CONCURRENCY = 1000;
+const DRAIN_TIMEOUT_MS = 10_000;
+const MAX_RECEIVE_MAXIMUM = 65_535;
 
 /**
  * Nest's transport strategy for MQTT 3.1.1 and 5.
@@ -41,10 +41,11 @@ export class ServerMqtt extends Server<MqttEvents, MqttStatus> implements Custom
   readonly #options: ServerMqttOptions;
   readonly #connection: MqttConnection;
   readonly #handlers: RegisteredHandler[] = [];
-  readonly #outcomes = new OutcomeLog(this.logger);
   #plan = new SubscriptionPlan([]);
-  #dispatcher: Dispatcher | undefined;
-  #subscribed = false;
+  #pipeline: Pipeline | undefined;
+  /** The filters that the session has of us. */
+  #subscribed: readonly string[] = [];
+  #closing: Promise<void> | undefined;
 
   /** @throws {ConfigurationError} if an option is wrong */
   constructor(options: ServerMqttOptions = {}) {
@@ -52,8 +53,12 @@ export class ServerMqtt extends Server<MqttEvents, MqttStatus> implements Custom
     Object.assign(this, { propagatesEventHandlerErrors: true }); // Nest 12: we see why an event handler failed
     this.transportId = options.transportId ?? Transport.MQTT;
     this.#options = options;
-    this.#connection = new MqttConnection(options, ServerMqtt.name);
-    this.#connection.onMessage((message) => void this.#dispatch(message)); // never rejects
+    const connectionOptions = withReceiveMaximum(
+      options,
+      checkConcurrency(options.concurrency ?? DEFAULT_CONCURRENCY),
+    );
+    this.#connection = new MqttConnection(connectionOptions, ServerMqtt.name);
+    this.#connection.onMessage((message) => this.#pipeline?.dispatcher.dispatch(message));
     this.#connection.onSession((session) => this.#subscribe(session));
   }
 
@@ -84,10 +89,13 @@ export class ServerMqtt extends Server<MqttEvents, MqttStatus> implements Custom
     this.#listen().then(() => callback(), callback);
   }
 
-  /** Disconnects; `listen()` may be called again. */
-  override async close(): Promise<void> {
-    await this.#connection.close();
-    this.#subscribed = false;
+  /**
+   * Takes no more messages, waits up to `drainTimeoutMs` for the handlers of those it has, sends their replies and
+   * acknowledgements, and disconnects. What did not end by then stays unacknowledged. `listen()` may be called again.
+   */
+  override close(): Promise<void> {
+    this.#closing ??= this.#close().finally(() => (this.#closing = undefined));
+    return this.#closing;
   }
 
   /** Listens to an event of MQTT.js's client, from the first connection on if called before `listen()`. */
@@ -108,38 +116,58 @@ export class ServerMqtt extends Server<MqttEvents, MqttStatus> implements Custom
 
   async #listen(): Promise<void> {
     this.#plan = new SubscriptionPlan(this.#handlers.map((handler) => toRoute(handler, this.#options)));
-    const { deserializer, serializer, userProperties } = this.#options;
-    this.#dispatcher = new Dispatcher({
-      router: new Router(this.#plan),
-      responder: new Responder({
-        publish: (topic, payload, options) => this.#connection.publish(topic, payload, options),
-        serializer,
-        userProperties,
-      }),
-      deserializer,
+    this.#pipeline = createPipeline(this.#plan, {
+      options: this.#options,
+      logger: this.logger,
+      concurrency: this.#options.concurrency ?? DEFAULT_CONCURRENCY,
+      publish: (topic, payload, options) => this.#connection.publish(topic, payload, options),
       normalizePattern: (pattern) => this.normalizePattern(pattern as string),
       withHooks: (context, run) => this.#withHooks(context, run),
     });
     await this.#connection.open();
   }
 
-  async #dispatch(message: InboundMessage): Promise<void> {
-    const outcomes = (await this.#dispatcher?.dispatch(message)) ?? [];
-    for (const outcome of outcomes) this.#outcomes.report(message, outcome);
+  async #close(): Promise<void> {
+    const pipeline = this.#pipeline;
+    if (!isSessionKept(this.#options)) await this.#unsubscribe();
+    await pipeline?.drain(this.#options.drainTimeoutMs ?? DRAIN_TIMEOUT_MS);
+    await this.#connection.close();
+    this.#subscribed = [];
+  }
+
+  /** What arrives until the broker has confirmed it is still handled; what a kept session has stays with the broker. */
+  async #unsubscribe(): Promise<void> {
+    if (this.#subscribed.length === 0) return;
+    try {
+      await this.#connection.unsubscribe(this.#subscribed);
+    } catch (error) {
+      this.logger.debug(`Closing without an UNSUBACK: ${(error as Error).message}`);
+    }
   }
 
   async #subscribe(session: Session): Promise<void> {
-    if (session.present && this.#subscribed) return;
+    if (!session.present) this.#subscribed = [];
+    const isFirst = this.#subscribed.length === 0;
+    if (session.present && isFirst) await this.#retire();
+    if (session.present && !isFirst) return;
     const requests = session.subscriptionIdentifiers
       ? this.#plan.identified.map(({ request }) => request)
-      : this.#covering();
-    this.#warnOfLowerQos(requests.length === 0 ? [] : await this.#connection.subscribe(requests));
-    this.#subscribed = true;
+      : this.#covering(isFirst);
+    if (requests.length === 0) return;
+    this.#warnOfLowerQos(await this.#connection.subscribe(requests));
+    this.#subscribed = requests.map(({ filter }) => filter);
   }
 
-  #covering() {
+  async #retire(): Promise<void> {
+    const filters = (this.#options.retiredFilters ?? []).map(
+      (filter) => TopicFilter.parse(filter).subscription,
+    );
+    if (filters.length > 0) await this.#connection.unsubscribe(filters);
+  }
+
+  #covering(isFirst: boolean) {
     const overlaps = this.#plan.overlaps(SHOWN_OVERLAPS).map(([one, other]) => `"${one}" and "${other}"`);
-    if (overlaps.length > 0 && !this.#subscribed) {
+    if (overlaps.length > 0 && isFirst) {
       this.logger.warn(
         `These filters overlap: ${overlaps.join('; ')}. This broker does not say which one a message is for ` +
           '(MQTT 5 brokers do), and may deliver it twice: their handlers then run twice',
@@ -159,16 +187,24 @@ export class ServerMqtt extends Server<MqttEvents, MqttStatus> implements Custom
   }
 
   #withHooks(context: MqttContext, run: () => Promise<void>): Promise<void> {
+    const start = this.onProcessingStartHook as typeof this.onProcessingStartHook | undefined; // since Nest 11.1.6
+    if (start === undefined) return run();
     return new Promise((resolve, reject) => {
-      this.onProcessingStartHook(this.transportId, context, async () => {
-        try {
-          resolve(await run());
-        } catch (error) {
-          reject(error);
-        } finally {
-          this.onProcessingEndHook?.(this.transportId, context);
-        }
-      });
+      const done = async (): Promise<void> => {
+        const running = run().finally(() => this.onProcessingEndHook?.(this.transportId, context));
+        await running.then(resolve, reject);
+      };
+      Promise.resolve(start(this.transportId, context, done)).catch(reject);
     });
   }
+}
+
+/** The broker holds back what we would not handle yet; it knows of it on MQTT 5 only. */
+function withReceiveMaximum(options: ServerMqttOptions, concurrency: number): ServerMqttOptions {
+  if (options.protocolVersion !== 5 || concurrency > MAX_RECEIVE_MAXIMUM) return options;
+  return { ...options, properties: { receiveMaximum: concurrency, ...options.properties } };
+}
+
+function isSessionKept({ clean, protocolVersion, properties }: ServerMqttOptions): boolean {
+  return clean === false && (protocolVersion !== 5 || (properties?.sessionExpiryInterval ?? 0) > 0);
 }

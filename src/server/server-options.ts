@@ -1,18 +1,32 @@
-import type { Deserializer, Serializer } from '@nestjs/microservices';
+import type { Deserializer, Serializer, Transport } from '@nestjs/microservices';
 import type { QoS } from 'mqtt-packet';
 import type { MqttConnectionOptions } from '../connection/connection-options.js';
-import type { MqttHandlerOptions } from './handler-options.js';
+import type { MessageOrder, MqttHandlerOptions } from './handler-options.js';
 
 /** The options of {@link ServerMqtt}: those of MQTT.js, of Nest's transporter, and the defaults of all handlers. */
-export interface ServerMqttOptions extends MqttConnectionOptions, MqttHandlerOptions {
+export interface ServerMqttOptions
+  extends MqttConnectionOptions, Omit<MqttHandlerOptions, 'concurrency' | 'order'> {
   /**
    * Which handlers are bound to this server: those that name the same transport, or none. Default `Transport.MQTT`;
    * give each broker of a hybrid application a symbol of its own.
    */
-  readonly transportId?: symbol | undefined;
+  readonly transportId?: Transport | symbol | undefined;
   /** Nest's name for the defaults of `qos`, `noLocal`, `retainAsPublished` and `retainHandling`, which precede it. */
   readonly subscribeOptions?:
     { readonly qos?: QoS; readonly nl?: boolean; readonly rap?: boolean; readonly rh?: number } | undefined;
+  /**
+   * How many handlers run at once. Default 1000. On MQTT 5 it is the Receive Maximum too, unless `properties` has one, so that
+   * the broker holds back what would wait here.
+   */
+  readonly concurrency?: number | undefined;
+  /** See the option of handlers; named levels belong to one. Default `topic` for events, `none` for requests. */
+  readonly order?: Exclude<MessageOrder, `{${string}}`> | undefined;
+  /** How many QoS 0 messages may wait to be handled; beyond it the oldest is dropped, and reported. Default 10 000. */
+  readonly maxQueued?: number | undefined;
+  /** How long `close()` waits for handlers to end, in milliseconds. Default 10 000. */
+  readonly drainTimeoutMs?: number | undefined;
+  /** Topic Filters that the code no longer has, but a kept session may: unsubscribed from at start. */
+  readonly retiredFilters?: readonly string[] | undefined;
   /** Sent with each reply (MQTT 5). */
   readonly userProperties?: Readonly<Record<string, string | string[]>> | undefined;
   /**

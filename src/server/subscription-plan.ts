@@ -15,9 +15,12 @@ export interface PlannedSubscription {
 export class SubscriptionPlan {
   /** One for each filter, with an identifier of its own: for brokers that say which ones a PUBLISH matched. */
   readonly identified: readonly PlannedSubscription[];
+  /** The place of each handler in the order of registration. */
+  readonly order: ReadonlyMap<HandlerRoute, number>;
   readonly #trie = new TopicTrie<PlannedSubscription>();
 
   constructor(routes: readonly HandlerRoute[]) {
+    this.order = new Map(routes.map((route, index) => [route, index]));
     const groups = groupBySubscription(routes);
     const identifiers = createIdentifiers([...groups.keys()]);
     this.identified = [...groups].map(([subscription, group]) => ({

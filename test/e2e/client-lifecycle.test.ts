@@ -83,7 +83,7 @@ describeOnBrokers('a client', ({ protocolVersion, start }) => {
     await using broker = await start();
     await using _app = await startApp({
       controllers: [AnswersController],
-      server: { url: broker.url, protocolVersion },
+      server: { url: broker.url, protocolVersion, drainTimeoutMs: 50 },
     });
     await using client = await startClient(broker.url, { protocolVersion });
     expect(await lastValueFrom(client.send('echo', 1))).toBe(1);

@@ -1,0 +1,38 @@
+import type { MqttClient } from 'mqtt';
+
+/** On how many connections in a row a message may be the last thing the broker sees before it closes them. */
+const MAX_ATTEMPTS = 3;
+
+/** What MQTT.js says of a message that is taken out. */
+export const MESSAGE_REMOVED = 'Message removed';
+
+/**
+ * A broker that refuses a QoS 1 or QoS 2 message by closing the connection gets it again on the next one: MQTT.js
+ * sends what is unacknowledged first, one by one, and emits `connect` when all is acknowledged. One such message would be
+ * the end of everything; it is taken out after three connections in a row, upon which its publish fails.
+ */
+export function guardReplay(client: MqttClient): void {
+  let replaying = false;
+  let sent: number | undefined;
+  let suspect: number | undefined;
+  let strikes = 0;
+  client.on('packetreceive', ({ cmd }) => {
+    if (cmd === 'connack') replaying = true;
+  });
+  client.on('packetsend', (packet) => {
+    if (replaying && packet.cmd === 'publish') sent = packet.messageId;
+  });
+  client.on('connect', () => {
+    replaying = false;
+    suspect = undefined;
+  });
+  client.on('close', () => {
+    const culprit = replaying ? sent : undefined;
+    replaying = false;
+    sent = undefined;
+    if (culprit === undefined) return;
+    strikes = suspect === culprit ? strikes + 1 : 1;
+    suspect = culprit;
+    if (strikes === MAX_ATTEMPTS) setImmediate(() => client.removeOutgoingMessage(culprit)); // MQTT.js ends its replay first
+  });
+}

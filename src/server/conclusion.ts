@@ -1,0 +1,87 @@
+import { ACKNOWLEDGE, WITHHOLD, type Decision } from '../message/decision.js';
+import type { InboundMessage } from '../message/inbound-message.js';
+import type { MqttRecordOptions } from '../message/mqtt-record.js';
+import { describeError } from '../errors.js';
+import { encodeDeadLetter } from './dead-letter.js';
+import type { Job } from './handler-runner.js';
+import type { OutcomeLog } from './outcome-log.js';
+import type { Outcome } from './outcome.js';
+
+interface ConclusionSettings {
+  readonly publish: (topic: string, payload: Buffer | string, options: MqttRecordOptions) => Promise<void>;
+  readonly protocolVersion: number;
+  readonly log: OutcomeLog;
+}
+
+/** Reason Codes of a rejected message. */
+const UNSPECIFIED_ERROR = 0x80;
+const PAYLOAD_FORMAT_INVALID = 0x99;
+
+/** What follows from an outcome, for the message and for the log: the whole of the reliability model. */
+export class Conclusion {
+  readonly #settings: ConclusionSettings;
+
+  constructor(settings: ConclusionSettings) {
+    this.#settings = settings;
+  }
+
+  async draw(job: Job, outcome: Outcome, attempts: number): Promise<void> {
+    const { route, message, decide } = job;
+    switch (outcome.kind) {
+      case 'handled':
+        if (route.ack !== 'manual') decide(ACKNOWLEDGE);
+        return;
+      case 'unanswered':
+      case 'unanswerable':
+        this.#settings.log.report(route, message, outcome);
+        decide(ACKNOWLEDGE);
+        return;
+      case 'failed':
+      case 'undecodable':
+        return this.#giveUp(job, outcome, attempts);
+    }
+  }
+
+  async #giveUp({ route, message, decide }: Job, outcome: Failure, attempts: number): Promise<void> {
+    const { deadLetter, onFailure } = route.policy;
+    const { log } = this.#settings;
+    if (deadLetter === undefined) {
+      log.report(route, message, outcome, onFailure);
+      decide(toDecision(onFailure, outcome));
+      return;
+    }
+    try {
+      await this.#bury(deadLetter, route.name, message, outcome, attempts);
+      log.report(route, message, outcome, `its dead letter is on ${JSON.stringify(deadLetter)}`);
+      decide(ACKNOWLEDGE);
+    } catch (error) {
+      log.report(
+        route,
+        message,
+        outcome,
+        `it stays unacknowledged, for its dead letter failed: ${describeError(error)}`,
+      );
+      decide(WITHHOLD);
+    }
+  }
+
+  #bury(
+    deadLetter: string,
+    handler: string,
+    message: InboundMessage,
+    { error }: Failure,
+    attempts: number,
+  ): Promise<void> {
+    const { topic, payload } = message;
+    const letter = { topic, payload, error: describeError(error), attempts, handler, time: new Date() };
+    const { payload: content, options } = encodeDeadLetter(letter, message, this.#settings.protocolVersion);
+    return this.#settings.publish(deadLetter, content, options);
+  }
+}
+
+type Failure = Extract<Outcome, { readonly kind: 'failed' | 'undecodable' }>;
+
+function toDecision(onFailure: 'reject' | 'acknowledge' | 'withhold', { kind }: Failure): Decision {
+  if (onFailure !== 'reject') return { kind: onFailure };
+  return { kind: 'reject', reasonCode: kind === 'undecodable' ? PAYLOAD_FORMAT_INVALID : UNSPECIFIED_ERROR };
+}

@@ -1,0 +1,28 @@
+import { ACKNOWLEDGE, type Decision } from '../message/decision.js';
+
+/** Decides on a message when all of its handlers have: one that withholds it, or rejects it, decides for all. */
+export class JointDecision {
+  readonly #settle: (decision: Decision) => void;
+  #undecided: number;
+  #decision = ACKNOWLEDGE;
+
+  constructor(handlers: number, settle: (decision: Decision) => void) {
+    this.#undecided = handlers;
+    this.#settle = settle;
+  }
+
+  /** For one handler: its first call counts. */
+  vote(): (decision: Decision) => void {
+    let cast = false;
+    return (decision) => {
+      if (cast) return;
+      cast = true;
+      if (weight(decision) > weight(this.#decision)) this.#decision = decision;
+      if (--this.#undecided === 0) this.#settle(this.#decision);
+    };
+  }
+}
+
+function weight({ kind }: Decision): number {
+  return ['acknowledge', 'reject', 'withhold'].indexOf(kind);
+}

@@ -1,0 +1,170 @@
+import { LinkedList, type Link } from './linked-list.js';
+
+/** One run of a handler. */
+export interface Work {
+  /** Work of the same lane and key runs one after the other, in the order of the calls; without a key, at once. */
+  readonly key: string | undefined;
+  /** Whether it may be dropped while it waits: QoS 0, which the broker does not hold back. */
+  readonly droppable: boolean;
+  /** Must not reject. */
+  run(): Promise<void>;
+  /** Called instead of `run`. */
+  drop(): void;
+}
+
+interface Task {
+  readonly work: Work;
+  readonly lane: Lane;
+  /** Where it waits: for its key, or for its lane and the queue. */
+  waiting: { readonly list: LinkedList<Task>; readonly link: Link<Task> } | undefined;
+  /** Among those that may be dropped. */
+  droppable: Link<Task> | undefined;
+}
+
+/** What one handler has to do. */
+export class Lane {
+  running = 0;
+  /** Work whose key is free, and which waits for a place to run. */
+  readonly ready = new LinkedList<Task>();
+  /** The keys of what runs or is ready, with what waits behind it. */
+  readonly keys = new Map<string, LinkedList<Task>>();
+
+  /** @param concurrency how much of it runs at once */
+  constructor(readonly concurrency: number) {}
+}
+
+interface WorkQueueSettings {
+  /** How much runs at once, in all lanes. */
+  readonly concurrency: number;
+  /** How much droppable work may wait; beyond it the oldest is dropped. */
+  readonly maxQueued: number;
+}
+
+/** Runs handlers: in order where they have a key, no more at once than asked for, and the rest waits within bounds. */
+export class WorkQueue {
+  readonly #settings: WorkQueueSettings;
+  readonly #readyLanes = new Set<Lane>();
+  readonly #droppable = new LinkedList<Task>();
+  readonly #idleListeners: (() => void)[] = [];
+  #running = 0;
+  #waiting = 0;
+  #stopped = false;
+
+  constructor(settings: WorkQueueSettings) {
+    this.#settings = settings;
+  }
+
+  get running(): number {
+    return this.#running;
+  }
+
+  get waiting(): number {
+    return this.#waiting;
+  }
+
+  submit(lane: Lane, work: Work): void {
+    const task: Task = { work, lane, waiting: undefined, droppable: undefined };
+    if (this.#takeKey(task)) this.#startOrWait(task);
+    if (task.waiting !== undefined && work.droppable) {
+      task.droppable = this.#droppable.push(task);
+      if (this.#droppable.size > this.#settings.maxQueued) this.#drop(this.#droppable.first!.value);
+    }
+  }
+
+  /** Resolves when nothing runs or waits. */
+  idle(): Promise<void> {
+    if (this.#running + this.#waiting === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#idleListeners.push(resolve));
+  }
+
+  /** From now on, work that waits is dropped when its turn comes, whether it may be dropped or not. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  /** Whether the task's key was free; else it waits behind those that have it. */
+  #takeKey(task: Task): boolean {
+    const { key } = task.work;
+    if (key === undefined) return true;
+    const behind = task.lane.keys.get(key);
+    if (behind === undefined) task.lane.keys.set(key, new LinkedList());
+    else this.#wait(task, behind);
+    return behind === undefined;
+  }
+
+  #startOrWait(task: Task): void {
+    if (this.#hasPlace(task.lane)) this.#start(task);
+    else {
+      this.#wait(task, task.lane.ready);
+      this.#readyLanes.add(task.lane);
+    }
+  }
+
+  #hasPlace(lane: Lane): boolean {
+    return lane.running < lane.concurrency && this.#running < this.#settings.concurrency;
+  }
+
+  #wait(task: Task, list: LinkedList<Task>): void {
+    task.waiting = { list, link: list.push(task) };
+    this.#waiting++;
+  }
+
+  #leave(task: Task): void {
+    if (task.waiting === undefined) return;
+    task.waiting.list.remove(task.waiting.link);
+    task.waiting = undefined;
+    this.#waiting--;
+  }
+
+  #start(task: Task): void {
+    if (task.droppable !== undefined) this.#droppable.remove(task.droppable);
+    this.#running++;
+    task.lane.running++;
+    const { work } = task;
+    const running = this.#stopped ? Promise.resolve(work.drop()) : work.run();
+    void running.then(() => this.#end(task)); // does not reject
+  }
+
+  #end(task: Task): void {
+    this.#running--;
+    task.lane.running--;
+    this.#passKeyOn(task);
+    if (task.lane.ready.size > 0) this.#readyLanes.add(task.lane);
+    this.#startReady();
+    if (this.#running + this.#waiting === 0) for (const resolve of this.#idleListeners.splice(0)) resolve();
+  }
+
+  /** The next one with the same key becomes ready. */
+  #passKeyOn({ lane, work: { key } }: Task): void {
+    if (key === undefined) return;
+    const next = lane.keys.get(key)?.first?.value;
+    if (next === undefined) {
+      lane.keys.delete(key);
+      return;
+    }
+    this.#leave(next);
+    this.#wait(next, lane.ready);
+    this.#readyLanes.add(lane);
+  }
+
+  /** One of each lane in turn, so that a busy handler does not starve the others. */
+  #startReady(): void {
+    for (const lane of this.#readyLanes) {
+      if (this.#running >= this.#settings.concurrency) return;
+      this.#readyLanes.delete(lane);
+      const task = lane.running < lane.concurrency ? lane.ready.first?.value : undefined;
+      if (task === undefined) continue; // its next end puts it back
+      this.#leave(task);
+      this.#start(task);
+      if (lane.ready.size > 0) this.#readyLanes.add(lane);
+    }
+  }
+
+  #drop(task: Task): void {
+    const wasReady = task.waiting?.list === task.lane.ready;
+    this.#leave(task);
+    if (task.droppable !== undefined) this.#droppable.remove(task.droppable);
+    task.work.drop();
+    if (wasReady) this.#passKeyOn(task);
+  }
+}
