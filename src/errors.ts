@@ -94,7 +94,22 @@ export class RemoteError extends MqttTransportError {
 
 /** The message of anything that was thrown, on one line. */
 export function describeError(error: unknown): string {
-  const message: unknown =
-    typeof error === 'object' && error !== null && 'message' in error ? error.message : error;
-  return typeof message === 'string' ? message : inspect(error, { depth: 2, breakLength: Infinity });
+  try {
+    const message: unknown =
+      typeof error === 'object' && error !== null && 'message' in error ? error.message : error;
+    return typeof message === 'string' ? message : inspect(error, { depth: 2, breakLength: Infinity });
+  } catch {
+    return 'an error that cannot be described'; // a getter that throws
+  }
+}
+
+/** Escapes what would make a peer's text look like lines of the log, or steer a terminal. */
+export function printable(line: string): string {
+  // oxlint-disable-next-line no-control-regex
+  return line.replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, toEscape);
+}
+
+function toEscape(character: string): string {
+  const escaped = JSON.stringify(character).slice(1, -1);
+  return escaped === character ? `\\u00${character.charCodeAt(0).toString(16)}` : escaped;
 }

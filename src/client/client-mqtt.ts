@@ -10,6 +10,7 @@ import {
   ConnectionError,
   describeError,
   MqttTransportError,
+  printable,
   PublishError,
   RemoteError,
 } from '../errors.js';
@@ -166,7 +167,7 @@ export class ClientMqtt extends ClientProxy<MqttEvents> {
     this.#reading = Promise.all([inbound, this.#reading]).then(
       ([reply]) => this.#take(message, reply), // in the order in which they came
       (error: unknown) =>
-        this.#logger.error(`Cannot read the reply on "${message.topic}": ${describeError(error)}`),
+        this.#logger.error(printable(`Cannot read the reply on "${message.topic}": ${describeError(error)}`)),
     );
   }
 
@@ -188,7 +189,9 @@ export class ClientMqtt extends ClientProxy<MqttEvents> {
     if (this.#strayReplyReported) return;
     this.#strayReplyReported = true;
     this.#logger.warn(
-      `Dropped a message on "${topic}" that replies to no pending request; others are not reported`,
+      printable(
+        `Dropped a message on "${topic}" that replies to no pending request; others are not reported`,
+      ),
     );
   }
 

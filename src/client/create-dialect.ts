@@ -10,11 +10,14 @@ import { SerializedDialect } from './serialized-dialect.js';
 export function createDialect(options: ClientMqttOptions, replyTopic: string): RequestDialect {
   const { serializer, deserializer } = options;
   if (serializer === undefined && deserializer === undefined) return plainDialect(options, replyTopic);
-  const dialect = plainDialect(
-    serializer === undefined ? options : { ...options, codec: autoCodec },
-    replyTopic,
-  );
+  const dialect =
+    serializer === undefined ? plainDialect(options, replyTopic) : dialectBehind(options, replyTopic);
   return new SerializedDialect(dialect, serializer, deserializer);
+}
+
+/** What a serializer writes on MQTT 3.1.1 has no room for a reply topic but Nest's own. */
+function dialectBehind({ protocolVersion }: ClientMqttOptions, replyTopic: string): RequestDialect {
+  return protocolVersion === 5 ? new Mqtt5Dialect(replyTopic, autoCodec) : new NestDialect();
 }
 
 function plainDialect(options: ClientMqttOptions, replyTopic: string): RequestDialect {

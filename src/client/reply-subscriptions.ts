@@ -5,6 +5,7 @@ import { ConnectionError, SubscriptionError } from '../errors.js';
 interface ReplySubscription {
   readonly session: Session;
   readonly granted: Promise<unknown>;
+  isGranted: boolean;
 }
 
 const REPLY_QOS = 1;
@@ -42,23 +43,28 @@ export class ReplySubscriptions {
 
   #subscribe(topic: string, session: Session): ReplySubscription {
     const granted = this.#connection.subscribe([{ filter: topic, qos: REPLY_QOS }]);
-    const subscription = { session, granted };
+    const subscription: ReplySubscription = { session, granted, isGranted: false };
     this.#subscriptions.set(topic, subscription);
-    granted.catch((error: unknown) => {
-      const isCurrent = this.#subscriptions.get(topic) === subscription;
-      if (isCurrent && error instanceof SubscriptionError) this.#subscriptions.delete(topic);
-    });
+    granted.then(
+      () => (subscription.isGranted = true),
+      (error: unknown) => {
+        const isCurrent = this.#subscriptions.get(topic) === subscription;
+        if (isCurrent && error instanceof SubscriptionError) this.#subscriptions.delete(topic);
+      },
+    );
     return subscription;
   }
 
+  /** A session that is present knows what was granted in the last one. */
   async #renew(session: Session): Promise<void> {
-    const topics = [...this.#subscriptions.keys()];
-    if (session.present) {
-      for (const topic of topics) this.#subscriptions.set(topic, { session, granted: Promise.resolve() });
-      return;
-    }
+    const renewed = [...this.#subscriptions].map(([topic, { isGranted }]) => {
+      if (!session.present || !isGranted) return this.#subscribe(topic, session).granted;
+      const granted = Promise.resolve();
+      this.#subscriptions.set(topic, { session, granted, isGranted });
+      return granted;
+    });
     try {
-      await Promise.all(topics.map((topic) => this.#subscribe(topic, session).granted));
+      await Promise.all(renewed);
     } catch (error) {
       if (!(error instanceof SubscriptionError)) throw error;
       this.#onRefused(error);

@@ -2,6 +2,7 @@ import type { Deserializer, Serializer } from '@nestjs/microservices';
 import { autoCodec } from '../codec/auto-codec.js';
 import { fromNestReply } from '../message/envelope.js';
 import type { InboundMessage } from '../message/inbound-message.js';
+import type { Reply } from '../message/reply.js';
 import type { InboundReply, OutboundCall, OutboundPublication, RequestDialect } from './request-dialect.js';
 
 /** A dialect whose payloads are written or read by Nest's `serializer` and `deserializer` instead of a codec. */
@@ -27,7 +28,7 @@ export class SerializedDialect implements RequestDialect {
   async encodeRequest(call: OutboundCall, id: string): Promise<OutboundPublication> {
     if (this.#serializer === undefined) return this.#dialect.encodeRequest(call, id);
     const { properties } = await this.#dialect.encodeRequest({ ...call, data: undefined }, id);
-    return this.#serialize({ ...call.packet, id, replyTo: this.replyTopic(call.topic) }, properties);
+    return this.#serialize({ ...call.packet, id }, properties);
   }
 
   async encodeEvent(call: OutboundCall): Promise<OutboundPublication> {
@@ -40,12 +41,18 @@ export class SerializedDialect implements RequestDialect {
     if (this.#deserializer === undefined) return this.#dialect.readReply(message);
     const { topic, payload, packet } = message;
     const value = autoCodec.decode(payload, packet.properties ?? {});
-    const reply = (await this.#deserializer.deserialize(value, { channel: topic })) as Record<
-      string,
-      unknown
-    >;
-    const id = packet.properties?.correlationData?.toString() ?? reply['id'];
-    return typeof id === 'string' ? { id, decode: () => fromNestReply(reply) } : undefined;
+    const correlationId = packet.properties?.correlationData?.toString();
+    try {
+      const reply = (await this.#deserializer.deserialize(value, { channel: topic })) as Record<
+        string,
+        unknown
+      >;
+      return withId(correlationId ?? reply['id'], () => fromNestReply(reply));
+    } catch (error) {
+      return withId(correlationId ?? idOf(value), () => {
+        throw error; // to the request
+      });
+    }
   }
 
   async #serialize(
@@ -55,4 +62,12 @@ export class SerializedDialect implements RequestDialect {
     const payload = (await this.#serializer!.serialize(packet)) as Buffer | string;
     return properties === undefined ? { payload } : { payload, properties };
   }
+}
+
+function withId(id: unknown, decode: () => Reply): InboundReply | undefined {
+  return typeof id === 'string' ? { id, decode } : undefined;
+}
+
+function idOf(value: unknown): unknown {
+  return typeof value === 'object' && value !== null && 'id' in value ? value.id : undefined;
 }

@@ -18,10 +18,11 @@ export class AcknowledgementLine<T extends Awaiting> {
   readonly #protocolVersion: number;
   readonly #onWrite: (answered: T) => void;
   readonly #awaiting: T[] = [];
-  #packets: Buffer[] = [];
+  /** Decided, and about to be written. */
+  #decided: T[] = [];
   #open = true;
 
-  /** @param onWrite called when an acknowledgement is on its way, before anything that comes after it */
+  /** @param onWrite called when an acknowledgement has been written */
   constructor(stream: Duplex, protocolVersion: number, onWrite: (answered: T) => void) {
     this.stream = stream;
     this.#protocolVersion = protocolVersion;
@@ -42,23 +43,26 @@ export class AcknowledgementLine<T extends Awaiting> {
     while (this.#open && this.#awaiting[0]?.decision !== undefined) {
       const message = this.#awaiting.shift()!;
       if (message.decision!.kind === 'withhold') continue;
-      if (this.#packets.push(this.#acknowledgement(message)) === 1) setImmediate(() => this.flush());
-      this.#onWrite(message);
+      if (this.#decided.push(message) === 1) setImmediate(() => this.flush());
     }
   }
 
   /** Writes now what would be written in this turn. */
   flush(): void {
-    const packets = this.#packets;
-    this.#packets = [];
-    if (this.#open && packets.length > 0) this.stream.write(Buffer.concat(packets));
+    if (!this.#open || this.#decided.length === 0) return;
+    const decided = this.#decided;
+    this.#decided = [];
+    this.stream.write(Buffer.concat(decided.map((message) => this.#acknowledgement(message))));
+    for (const message of decided) this.#onWrite(message);
   }
 
-  /** Forgets everything: an acknowledgement on a later connection could answer for another message. */
+  /**
+   * Forgets everything, for an acknowledgement on a later connection could answer for another message; gives back what was
+   * not written.
+   */
   close(): T[] {
     this.#open = false;
-    this.#packets = [];
-    return this.#awaiting.splice(0);
+    return [...this.#decided.splice(0), ...this.#awaiting.splice(0)];
   }
 
   #acknowledgement({ messageId, qos, decision }: T): Buffer {

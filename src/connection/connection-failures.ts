@@ -10,6 +10,7 @@ export class ConnectionFailures {
   #lastError: Error | undefined;
   #reported: string | undefined;
   #attempts = 0;
+  #answered = false;
 
   /** @param maxAttempts -1 for no end */
   constructor(address: string, logger: LoggerService, maxAttempts: number) {
@@ -27,9 +28,10 @@ export class ConnectionFailures {
     this.#lastError ??= new ConnectionError(message, this.#address);
   }
 
-  /** A CONNACK says that there is a broker. */
-  noteConnected(): void {
+  /** A broker has answered; what fails from now on has another reason than what failed before. */
+  noteConnack(): void {
     this.#lastError = undefined;
+    this.#answered = true;
   }
 
   /** Everything is as it should be: what fails from now on is news. */
@@ -52,6 +54,7 @@ export class ConnectionFailures {
   /** One line for each new reason, not for each attempt. */
   report(): void {
     const { message } = this.toError();
+    this.#answered = false;
     if (message !== this.#reported) this.#logger.error(`${message}; trying again`);
     this.#reported = message;
   }
@@ -60,7 +63,7 @@ export class ConnectionFailures {
     const cause = this.#lastError;
     if (cause instanceof ConnectionError) return cause;
     const code = cause && codeOf(cause);
-    const message = `Cannot connect to ${this.#address} (${describeFailure(cause)})`;
+    const message = `Cannot connect to ${this.#address} (${describeFailure(cause, this.#answered)})`;
     return new ConnectionError(message, this.#address, typeof code === 'number' ? code : undefined, {
       cause,
     });

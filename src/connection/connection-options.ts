@@ -79,5 +79,5 @@ export function describeBroker({
 }
 
 function redact(url: string): string {
-  return url.replace(/\/\/[^/]*@/, '//').replace(/\?.*$/, '');
+  return url.replace(/\/\/.*@/, '//').replace(/[?#].*$/, '');
 }

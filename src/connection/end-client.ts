@@ -14,6 +14,16 @@ export function endClient(client: MqttClient, timeoutMs: number): Promise<void> 
       resolve();
     }
     client.once('close', finish);
+    forgetSubscriptions(client);
     client.end(!client.connected, {}, finish);
   });
+}
+
+/** A SUBSCRIBE that is not answered need not be waited for; MQTT.js does. */
+function forgetSubscriptions({ outgoing }: MqttClient): void {
+  for (const [messageId, { volatile, cb }] of Object.entries(outgoing)) {
+    if (!volatile) continue;
+    Reflect.deleteProperty(outgoing, messageId);
+    cb(new Error('Connection closed'));
+  }
 }

@@ -1,10 +1,15 @@
 import type { IDisconnectPacket } from 'mqtt';
+import { printable } from '../errors.js';
 import { describeReasonCode, isPermanentRefusal } from './reason-code.js';
 
 const UNSUPPORTED_VERSION: ReadonlySet<unknown> = new Set([0x01, 0x84]);
 
-/** Why a connection could not be made; without an error the broker closed it before its CONNACK. */
-export function describeFailure(error: Error | undefined): string {
+/**
+ * Why a connection could not be made.
+ * @param answered whether there was a CONNACK; without one, and without an error, it was closed before
+ */
+export function describeFailure(error: Error | undefined, answered: boolean): string {
+  if (error === undefined && answered) return 'the broker closed it';
   if (error === undefined) return 'it was closed before the CONNACK: another protocol, or MQTT version?';
   const code = codeOf(error);
   if (code === undefined) return `${error.message}: is this an MQTT broker?`;
@@ -23,7 +28,7 @@ export function describeError(error: Error): string {
 
 export function describeDisconnect({ reasonCode = 0, properties }: IDisconnectPacket): string {
   const reason = describeReasonCode(reasonCode);
-  return properties?.reasonString === undefined ? reason : `${reason}: ${properties.reasonString}`;
+  return properties?.reasonString === undefined ? reason : printable(`${reason}: ${properties.reasonString}`);
 }
 
 /** Whether the broker would refuse the same CONNECT again. */

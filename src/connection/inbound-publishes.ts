@@ -10,7 +10,8 @@ import { AcknowledgementLine } from './acknowledgement-line.js';
  * acknowledged by us. PUBREL it answers by itself.
  *
  * What is unanswered is known by its Packet Identifier, for as long as the session lasts: a message that comes again while
- * it is handled, or between its PUBREC and the PUBREL [MQTT-4.3.3-10], is no other message.
+ * it is handled, when it was handled but the connection lost before its acknowledgement, or between its PUBREC and the
+ * PUBREL [MQTT-4.3.3-10], is no other message.
  */
 export class InboundPublishes {
   readonly #exchanges = new Map<number, Exchange>();
@@ -65,9 +66,8 @@ export class InboundPublishes {
     const line = new AcknowledgementLine<Exchange>(stream, options.protocolVersion ?? 4, (exchange) =>
       exchange.onWrite(),
     );
-    const close = () => line.close().forEach((exchange) => exchange.onLost());
-    if (stream.destroyed) close();
-    else stream.once('close', close);
+    if (stream.destroyed) line.close();
+    else stream.once('close', () => line.close());
     return (this.#line = line);
   }
 }
@@ -116,7 +116,7 @@ class Exchange {
   settle(decision: Decision): void {
     if (this.#decision !== undefined) return;
     this.#decision = decision;
-    if (decision.kind === 'withhold' || !this.#line?.open) this.#forgetUnlessExactlyOnce();
+    if (decision.kind === 'withhold') this.#forget();
     this.#line?.advance();
   }
 
@@ -124,15 +124,6 @@ class Exchange {
   onWrite(): void {
     this.#line = undefined;
     if (this.qos === 1 || this.#decision?.kind === 'reject') this.#forget();
-  }
-
-  onLost(): void {
-    if (this.#decision !== undefined) this.#forgetUnlessExactlyOnce();
-  }
-
-  /** A QoS 2 message whose connection was lost after it was handled, and before its PUBREC, must not be handled again. */
-  #forgetUnlessExactlyOnce(): void {
-    if (this.qos === 1 || this.#decision?.kind === 'withhold') this.#forget();
   }
 
   #forget(): void {

@@ -55,6 +55,7 @@ export class MqttConnection {
   /** Settled by each session in turn. */
   #ready = new Deferred<Session>();
   #closing: Promise<void> | undefined;
+  #closeCalls = 0;
 
   /**
    * @param owner whose log lines these are
@@ -84,7 +85,7 @@ export class MqttConnection {
    * @throws {ConnectionError} if the broker cannot be reached (`maxConnectionAttempts`) or refuses the connection
    */
   async open(): Promise<void> {
-    if (this.#closing !== undefined) await this.#closing;
+    if (this.#closing !== undefined) await this.#afterClosing(this.#closing);
     this.#opening ??= this.#start();
     return this.#opening.promise;
   }
@@ -92,6 +93,7 @@ export class MqttConnection {
   /** Disconnects after what is on its way out, within 5 s. What is not published by then fails. */
   close(): Promise<void> {
     const error = new ConnectionError(`The connection to ${this.address} was closed`, this.address);
+    this.#closeCalls++;
     this.#inbound.flush();
     return this.#end(error);
   }
@@ -161,6 +163,15 @@ export class MqttConnection {
     throw new ConnectionError(`Not connected to ${this.address}`, this.address);
   }
 
+  /** A `close()` that comes while an `open()` waits for the one before it is for that `open()`. */
+  async #afterClosing(closing: Promise<void>): Promise<void> {
+    const calls = this.#closeCalls;
+    await closing;
+    if (this.#closeCalls !== calls) {
+      throw new ConnectionError(`The connection to ${this.address} was closed`, this.address);
+    }
+  }
+
   #start(): Deferred<void> {
     this.#failures.noteStart();
     const { url, options } = toMqttJsOptions(this.#options);
@@ -190,7 +201,10 @@ export class MqttConnection {
     );
     client.on('disconnect', (packet) => own(() => this.#onDisconnect(describeDisconnect(packet)))());
     guardReplay(client);
-    client.on('packetreceive', (packet) => this.#inbound.onPacket(packet));
+    client.on('packetreceive', (packet) => {
+      if (packet.cmd === 'connack') this.#failures.noteConnack();
+      this.#inbound.onPacket(packet);
+    });
     client.on('message', (topic, payload, packet) => {
       const message = this.#inbound.receive(client, topic, payload, packet);
       if (message !== undefined) for (const listener of this.#messageListeners) listener(message);
@@ -199,7 +213,6 @@ export class MqttConnection {
   }
 
   #onConnect(client: MqttClient, connack: IConnackPacket): void {
-    this.#failures.noteConnected();
     setNoDelay(client);
     this.#logger.log(`Connected to ${this.address}`);
     this.#status.next(MqttStatus.CONNECTED);

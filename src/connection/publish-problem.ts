@@ -1,21 +1,23 @@
-import type { IConnackPacket } from 'mqtt';
+import type { MqttClient } from 'mqtt';
 import type { MqttRecordOptions, PublishProperties } from '../message/mqtt-record.js';
 import { topicNameProblem } from '../topic/topic-name.js';
 
-type BrokerLimits = IConnackPacket['properties'];
-
 const MAX_EXPIRY_SECONDS = 0xffff_ffff;
+const MAX_BYTES = 65_535;
+const TEXT = `a string without null characters of up to ${MAX_BYTES} bytes`;
 
 /** Why a message must not be given to MQTT.js, which would break the connection over it or never answer. */
 export function publishProblem(
+  { options, serverProperties }: MqttClient,
   topic: string,
   payload: unknown,
   { qos, properties = {} }: MqttRecordOptions,
-  limits: BrokerLimits,
 ): string | undefined {
-  if (typeof payload !== 'string' && !Buffer.isBuffer(payload))
-    return 'the payload must be a string or a Buffer';
-  return topicNameProblem(topic) ?? qosProblem(qos) ?? propertiesProblem(properties, limits);
+  if (typeof payload !== 'string' && !(payload instanceof Uint8Array))
+    return 'the payload must be a string or bytes';
+  const problem = topicNameProblem(topic) ?? qosProblem(qos);
+  if (problem !== undefined || options.protocolVersion !== 5) return problem;
+  return propertiesProblem(properties, serverProperties?.topicAliasMaximum ?? 0);
 }
 
 function qosProblem(qos: unknown): string | undefined {
@@ -23,37 +25,57 @@ function qosProblem(qos: unknown): string | undefined {
   return `the QoS must be 0, 1 or 2, not ${JSON.stringify(qos)}`;
 }
 
-function propertiesProblem(properties: PublishProperties, limits: BrokerLimits): string | undefined {
-  const {
-    messageExpiryInterval: expiry,
-    topicAlias,
-    contentType,
-    responseTopic,
-    userProperties = {},
-  } = properties;
-  if (expiry !== undefined && !isInteger(expiry, 0, MAX_EXPIRY_SECONDS)) {
-    return `the message expiry must be seconds from 0 to ${MAX_EXPIRY_SECONDS}, not ${expiry}`;
+type Check = (value: unknown, topicAliasMaximum: number) => string | undefined;
+
+/** What each property of a PUBLISH must be: section 3.3.2.3. MQTT.js writes half of a packet with a longer string. */
+const CHECKS: Readonly<Record<string, Check>> = {
+  payloadFormatIndicator: (value) =>
+    typeof value === 'boolean' ? undefined : 'the Payload Format Indicator must be a boolean',
+  messageExpiryInterval: (value) =>
+    isInteger(value, 0, MAX_EXPIRY_SECONDS)
+      ? undefined
+      : `the message expiry must be seconds from 0 to ${MAX_EXPIRY_SECONDS}, not ${String(value)}`,
+  topicAlias: (value, maximum) =>
+    isInteger(value, 1, maximum)
+      ? undefined
+      : `the Topic Alias must be from 1 to the broker's maximum of ${maximum}, not ${String(value)}`,
+  responseTopic: (value) => {
+    const problem = typeof value === 'string' ? topicNameProblem(value) : 'it must be a string';
+    return problem === undefined ? undefined : `the Response Topic is invalid: ${problem}`;
+  },
+  correlationData: (value) =>
+    Buffer.isBuffer(value) && value.length <= MAX_BYTES
+      ? undefined
+      : `the Correlation Data must be a Buffer of up to ${MAX_BYTES} bytes`,
+  userProperties: (value) => userPropertiesProblem(value as Readonly<Record<string, unknown>>),
+  contentType: (value) => (isText(value) ? undefined : `the Content Type must be ${TEXT}`),
+};
+
+function propertiesProblem(properties: PublishProperties, topicAliasMaximum: number): string | undefined {
+  for (const [name, value] of Object.entries(properties)) {
+    if (value === undefined) continue;
+    const check = Object.hasOwn(CHECKS, name) ? CHECKS[name] : undefined;
+    if (check === undefined) return `"${name}" is no property of a PUBLISH`;
+    const problem = check(value, topicAliasMaximum);
+    if (problem !== undefined) return problem;
   }
-  const maximum = limits?.topicAliasMaximum ?? 0;
-  if (topicAlias !== undefined && !isInteger(topicAlias, 1, maximum)) {
-    return `the Topic Alias must be from 1 to the broker's maximum of ${maximum}, not ${topicAlias}`;
-  }
-  if (!isText(contentType)) return 'the Content Type must be a string';
-  if (!isText(responseTopic)) return 'the Response Topic must be a string';
-  const name = Object.keys(userProperties).find(
-    (key) => ![userProperties[key]].flat().every((value) => isString(value)),
-  );
-  return name && `the User Property "${name}" must be a string, or several`;
+  return undefined;
 }
 
-function isInteger(value: number, from: number, to: number): boolean {
-  return Number.isInteger(value) && value >= from && value <= to;
+function userPropertiesProblem(userProperties: Readonly<Record<string, unknown>>): string | undefined {
+  for (const [name, value] of Object.entries(userProperties)) {
+    if (!isText(name) || ![value].flat().every(isText)) {
+      return `the User Property "${name.slice(0, 100)}" must be ${TEXT}, or several`;
+    }
+  }
+  return undefined;
 }
 
+function isInteger(value: unknown, from: number, to: number): boolean {
+  return Number.isInteger(value) && (value as number) >= from && (value as number) <= to;
+}
+
+/** A UTF-8 Encoded String: section 1.5.4. */
 function isText(value: unknown): boolean {
-  return value === undefined || isString(value);
-}
-
-function isString(value: unknown): boolean {
-  return typeof value === 'string';
+  return typeof value === 'string' && !value.includes('\0') && Buffer.byteLength(value) <= MAX_BYTES;
 }

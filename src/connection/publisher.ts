@@ -27,16 +27,22 @@ export class Publisher {
     payload: Buffer | string,
     options: MqttRecordOptions,
   ): Promise<void> {
-    const problem = publishProblem(topic, payload, options, client.serverProperties);
+    const problem = publishProblem(client, topic, payload, options);
     if (problem !== undefined) throw new PublishError(`Cannot publish to "${topic}": ${problem}`, topic);
     return new Promise((resolve, reject) => {
       const unsettled = { reject, volatile: client.connected && !options.qos };
-      this.#unsettled.add(unsettled);
-      client.publish(topic, payload, toMqttJs(options), (error) => {
+      const settle = (error?: Error | null): void => {
         this.#unsettled.delete(unsettled);
         if (error) reject(toPublishError(topic, error));
         else resolve();
-      });
+      };
+      this.#unsettled.add(unsettled);
+      try {
+        client.publish(topic, toBuffer(payload), toMqttJs(options), settle);
+      } catch (error) {
+        settle(error as Error);
+        client.stream.destroy(); // half a packet may be on its way
+      }
     });
   }
 
@@ -57,6 +63,12 @@ export class Publisher {
       unsettled.reject(new ConnectionError(`The connection to ${this.#address} ${what}`, this.#address));
     }
   }
+}
+
+/** A serializer may give any view of bytes. */
+function toBuffer(payload: Uint8Array | string): Buffer | string {
+  if (typeof payload === 'string' || Buffer.isBuffer(payload)) return payload;
+  return Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
 }
 
 /** MQTT.js takes an option that is `undefined`, and User Properties that are empty, for a value. */

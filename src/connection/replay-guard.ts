@@ -16,11 +16,12 @@ export function guardReplay(client: MqttClient): void {
   let sent: number | undefined;
   let suspect: number | undefined;
   let strikes = 0;
-  client.on('packetreceive', ({ cmd }) => {
+  client.on('packetreceive', ({ cmd, messageId }) => {
     if (cmd === 'connack') replaying = true;
+    if ((cmd === 'puback' || cmd === 'pubcomp') && messageId === sent) sent = undefined;
   });
   client.on('packetsend', (packet) => {
-    if (replaying && packet.cmd === 'publish') sent = packet.messageId;
+    if (replaying && (packet.cmd === 'publish' || packet.cmd === 'pubrel')) sent = packet.messageId;
   });
   client.on('connect', () => {
     replaying = false;

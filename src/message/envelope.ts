@@ -40,7 +40,7 @@ export function decodeEnvelope(
   if (value === undefined) return undefined;
   const { id, replyTo, metadata } = value;
   const wellTyped = isOptionalString(id) && isOptionalString(replyTo) && isOptionalMetadata(metadata);
-  return wellTyped && namesTopic(value['pattern']) ? (value as unknown as Envelope) : undefined;
+  return wellTyped && safely(() => namesTopic(value['pattern'])) ? (value as unknown as Envelope) : undefined;
 }
 
 export function encodeEnvelopeReply(id: string, reply: Reply): string {
@@ -89,4 +89,13 @@ function isOptionalMetadata(value: unknown): boolean {
 
 function isOptionalString(value: unknown): boolean {
   return value === undefined || (typeof value === 'string' && value !== '');
+}
+
+/** Nest's normalisation of a hostile pattern may overflow the stack. */
+function safely(check: () => boolean): boolean {
+  try {
+    return check();
+  } catch {
+    return false;
+  }
 }

@@ -46,8 +46,8 @@ export class Conclusion {
     const { deadLetter, onFailure } = route.policy;
     const { log } = this.#settings;
     if (deadLetter === undefined) {
-      log.report(route, message, outcome, onFailure);
-      decide(toDecision(onFailure, outcome));
+      const counts = decide(toDecision(onFailure, outcome));
+      log.report(route, message, outcome, counts ? onFailure : undefined);
       return;
     }
     try {
@@ -55,13 +55,8 @@ export class Conclusion {
       log.report(route, message, outcome, `its dead letter is on ${JSON.stringify(deadLetter)}`);
       decide(ACKNOWLEDGE);
     } catch (error) {
-      log.report(
-        route,
-        message,
-        outcome,
-        `it stays unacknowledged, for its dead letter failed: ${describeError(error)}`,
-      );
-      decide(WITHHOLD);
+      const stays = decide(WITHHOLD) ? 'it stays unacknowledged, for ' : '';
+      log.report(route, message, outcome, `${stays}its dead letter failed: ${describeError(error)}`);
     }
   }
 

@@ -1,5 +1,5 @@
 import { readJson } from '../codec/json-codec.js';
-import { CodecError } from '../errors.js';
+import { CodecError, printable } from '../errors.js';
 import type { InboundMessage } from '../message/inbound-message.js';
 import type { MqttRecordOptions, PublishProperties } from '../message/mqtt-record.js';
 import type { MqttContext } from './mqtt-context.js';
@@ -21,6 +21,7 @@ export interface DeadLetter {
 }
 
 const PREFIX = 'dead-letter-';
+const MAX_ERROR_LENGTH = 1000;
 
 /** A dead letter as a PUBLISH: the payload as it was, and the rest in User Properties; on MQTT 3.1.1 in a JSON envelope. */
 export function encodeDeadLetter(
@@ -30,9 +31,15 @@ export function encodeDeadLetter(
 ): { readonly payload: Buffer | string; readonly options: MqttRecordOptions } {
   if (protocolVersion !== 5) return { payload: toEnvelope(letter), options: { qos: 1 } };
   const { contentType, payloadFormatIndicator, userProperties } = packet.properties ?? {};
-  const facts = { topic: letter.topic, error: letter.error, handler: letter.handler };
+  const facts = {
+    topic: letter.topic,
+    error: letter.error.slice(0, MAX_ERROR_LENGTH),
+    handler: letter.handler,
+  };
   const all = { ...facts, attempts: String(letter.attempts), time: letter.time.toISOString() };
-  const marked = Object.fromEntries(Object.entries(all).map(([name, value]) => [`${PREFIX}${name}`, value]));
+  const marked = Object.fromEntries(
+    Object.entries(all).map(([name, value]) => [`${PREFIX}${name}`, printable(value)]),
+  );
   const properties = {
     contentType,
     payloadFormatIndicator,
@@ -78,13 +85,10 @@ function toEnvelope({ payload, ...letter }: DeadLetter): string {
 }
 
 function fromEnvelope(payload: Buffer): DeadLetter {
-  const envelope = readJson(payload.toString('utf8')) as Record<keyof DeadLetter | 'encoding', string>;
-  if (
-    typeof envelope?.topic !== 'string' ||
-    (envelope.encoding !== 'utf8' && envelope.encoding !== 'base64')
-  ) {
-    throw new CodecError('The message is no dead letter', 'dead-letter');
-  }
+  const envelope = readJson(payload.toString('utf8')) as Partial<
+    Record<keyof DeadLetter | 'encoding', string>
+  > | null;
+  if (!isEnvelope(envelope)) throw new CodecError('The message is no dead letter', 'dead-letter');
   return {
     topic: envelope.topic,
     payload: Buffer.from(envelope.payload, envelope.encoding),
@@ -93,4 +97,13 @@ function fromEnvelope(payload: Buffer): DeadLetter {
     handler: envelope.handler,
     time: new Date(envelope.time),
   };
+}
+
+function isEnvelope(
+  envelope: Partial<Record<keyof DeadLetter | 'encoding', string>> | null,
+): envelope is Record<keyof DeadLetter, string> & { readonly encoding: 'utf8' | 'base64' } {
+  if (envelope?.encoding !== 'utf8' && envelope?.encoding !== 'base64') return false;
+  return [envelope.topic, envelope.payload, envelope.error, envelope.handler].every(
+    (text) => typeof text === 'string',
+  );
 }

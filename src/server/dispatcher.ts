@@ -55,7 +55,7 @@ export class Dispatcher {
     try {
       key = keyOf(route, message);
     } catch (error) {
-      this.#settings.runner.fail(job, error); // the user's function
+      void this.#settings.runner.fail(job, error); // the user's function
       return;
     }
     this.#settings.queue.submit(route.lane, {

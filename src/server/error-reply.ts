@@ -1,5 +1,5 @@
 import { RpcException } from '@nestjs/microservices';
-import { CodecError } from '../errors.js';
+import { CodecError, describeError } from '../errors.js';
 
 /** All that a requester learns of an error that was not meant for it: as in Nest. */
 export const INTERNAL_ERROR = { status: 'error', message: 'Internal server error' } as const;
@@ -13,11 +13,6 @@ export function toErrorReply(error: unknown): unknown {
 
 /** Whether this is what Nest makes of an error that it has already logged. */
 export function isLoggedByNest(error: unknown): boolean {
-  return (
-    typeof error === 'object' &&
-    error !== null &&
-    'message' in error &&
-    error.message === INTERNAL_ERROR.message &&
-    !(error instanceof Error)
-  );
+  if (typeof error !== 'object' || error === null || error instanceof Error) return false;
+  return describeError(error) === INTERNAL_ERROR.message;
 }

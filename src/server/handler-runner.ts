@@ -2,7 +2,6 @@ import { setTimeout } from 'node:timers/promises';
 import { isObservable, lastValueFrom } from 'rxjs';
 import { WITHHOLD, type Decision } from '../message/decision.js';
 import type { InboundMessage } from '../message/inbound-message.js';
-import { CodecError } from '../errors.js';
 import { INTERNAL_ERROR, toErrorReply } from './error-reply.js';
 import { retryDelayMs } from './failure-policy.js';
 import type { HandlerRoute } from './handler-route.js';
@@ -10,7 +9,7 @@ import type { Incoming } from './incoming.js';
 import { MqttContext } from './mqtt-context.js';
 import type { Outcome } from './outcome.js';
 import { answerStream } from './reply-stream.js';
-import type { Answer, Responder } from './responder.js';
+import { UndeliverableReply, type Answer, type Responder } from './responder.js';
 
 /** One message for one handler. */
 export interface Job {
@@ -18,7 +17,7 @@ export interface Job {
   readonly message: InboundMessage;
   readonly incoming: Incoming | Promise<Incoming>;
   /** Takes the handler's decision; the first one counts. */
-  readonly decide: (decision: Decision) => void;
+  readonly decide: (decision: Decision) => boolean;
 }
 
 interface RunnerSettings {
@@ -46,13 +45,18 @@ export class HandlerRunner {
       const delayMs =
         outcome.kind === 'failed' ? retryDelayMs(job.route.policy, attempt, outcome.error) : undefined;
       if (delayMs === undefined) return this.#settings.conclude(job, outcome, attempt);
-      if (!(await this.#pause(delayMs))) return job.decide(WITHHOLD);
+      if (!(await this.#pause(delayMs))) return void job.decide(WITHHOLD);
     }
   }
 
-  /** For what fails before it is run. */
-  fail(job: Job, error: unknown): void {
-    void this.#settings.conclude(job, { kind: 'failed', error }, 0); // does not reject
+  /** For what fails before it is run. Never rejects. */
+  async fail(job: Job, error: unknown): Promise<void> {
+    const { reply } = job.route.kind === 'message' ? await readable(job.incoming) : {};
+    if (reply === undefined || 'invalid' in reply)
+      return this.#settings.conclude(job, { kind: 'failed', error }, 0);
+    const { qos } = job.message.packet;
+    const outcome = await answerFailure(error, this.#settings.responder.answer(reply, qos, job.route.codec));
+    return this.#settings.conclude(job, outcome, 0);
   }
 
   async #attempt(job: Job, attempt: number): Promise<Outcome> {
@@ -109,12 +113,25 @@ async function answerWith(result: unknown, answer: Answer): Promise<void> {
 
 /** A failure that has reached its requester is handled, but one that the requester learns nothing of is reported too. */
 async function answerFailure(error: unknown, answer: Answer): Promise<Outcome> {
+  if (error instanceof UndeliverableReply) return { kind: 'unanswered', error };
   try {
     await answer({ kind: 'error', error: toErrorReply(error) });
     return error instanceof Error ? { kind: 'unanswered', error } : { kind: 'handled' };
   } catch (replyError) {
-    if (replyError instanceof CodecError)
-      await answer({ kind: 'error', error: INTERNAL_ERROR }).catch(() => undefined);
+    if (!(replyError instanceof UndeliverableReply)) await tellNothing(answer); // it has no form on the wire
     return { kind: 'unanswered', error: replyError };
+  }
+}
+
+async function tellNothing(answer: Answer): Promise<void> {
+  await answer({ kind: 'error', error: INTERNAL_ERROR }).catch(() => undefined); // nothing is left to try
+}
+
+/** What could not be read has no reply address either. */
+async function readable(incoming: Job['incoming']): Promise<Partial<Incoming>> {
+  try {
+    return await incoming;
+  } catch {
+    return {};
   }
 }

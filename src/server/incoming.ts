@@ -22,19 +22,20 @@ export interface IncomingSettings {
   readonly normalizePattern: (pattern: unknown) => unknown;
 }
 
-/** With a Response Topic the payload is the data alone; without one it may be one of Nest's envelopes. */
+/** The payload is the data alone, or one of Nest's envelopes; a Response Topic says where to answer either. */
 export function readIncoming(
   message: InboundMessage,
   settings: IncomingSettings,
 ): Incoming | Promise<Incoming> {
   if (settings.deserializer !== undefined) return deserialize(message, settings.deserializer);
-  const { topic, payload } = message;
-  const properties = message.packet.properties ?? {};
-  if (properties.responseTopic === undefined) {
-    const envelope = decodeEnvelope(payload, (pattern) => settings.normalizePattern(pattern) === topic);
-    if (envelope !== undefined) return fromEnvelope(topic, envelope);
+  const { topic, payload, packet } = message;
+  const reply = mqtt5Reply(message);
+  const envelope = decodeEnvelope(payload, (pattern) => settings.normalizePattern(pattern) === topic);
+  if (envelope !== undefined) {
+    const incoming = fromEnvelope(topic, envelope);
+    return reply === undefined ? incoming : { ...incoming, reply };
   }
-  return { decode: (codec) => codec.decode(payload, properties), reply: mqtt5Reply(message) };
+  return { decode: (codec) => codec.decode(payload, packet.properties ?? {}), reply };
 }
 
 function fromEnvelope(
@@ -63,9 +64,18 @@ function checked(name: string, address: ReplyAddress): Incoming['reply'] {
 }
 
 async function deserialize(message: InboundMessage, deserializer: Deserializer): Promise<Incoming> {
-  const { topic, payload } = message;
-  const value = autoCodec.decode(payload, message.packet.properties ?? {});
-  const packet = (await deserializer.deserialize(value, { channel: topic })) as Partial<Envelope>;
-  const incoming = fromEnvelope(topic, { pattern: topic, data: undefined, ...packet });
-  return { ...incoming, reply: mqtt5Reply(message) ?? incoming.reply };
+  const { topic, payload, packet } = message;
+  const reply = mqtt5Reply(message);
+  try {
+    const value = autoCodec.decode(payload, packet.properties ?? {});
+    const result = (await deserializer.deserialize(value, { channel: topic })) as Partial<Envelope>;
+    const incoming = fromEnvelope(topic, { pattern: topic, data: undefined, ...result });
+    return reply === undefined ? incoming : { ...incoming, reply };
+  } catch (error) {
+    return { decode: () => raise(error), reply };
+  }
+}
+
+function raise(error: unknown): never {
+  throw error;
 }

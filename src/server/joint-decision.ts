@@ -11,14 +11,15 @@ export class JointDecision {
     this.#settle = settle;
   }
 
-  /** For one handler: its first call counts. */
-  vote(): (decision: Decision) => void {
+  /** For one handler: its first call counts, and returns `true`. */
+  vote(): (decision: Decision) => boolean {
     let cast = false;
     return (decision) => {
-      if (cast) return;
+      if (cast) return false;
       cast = true;
       if (weight(decision) > weight(this.#decision)) this.#decision = decision;
       if (--this.#undecided === 0) this.#settle(this.#decision);
+      return true;
     };
   }
 }

@@ -1,6 +1,6 @@
 import type { LoggerService } from '@nestjs/common';
 import type { InboundMessage } from '../message/inbound-message.js';
-import { describeError } from '../errors.js';
+import { describeError, printable } from '../errors.js';
 import { isLoggedByNest } from './error-reply.js';
 import type { HandlerRoute } from './handler-route.js';
 import type { Outcome } from './outcome.js';
@@ -57,7 +57,7 @@ export class OutcomeLog {
     this.#unroutedReported = true;
     const on = JSON.stringify(topic);
     this.#logger.warn(
-      `No handler is for the message on ${on}, which the broker sent; others are not reported`,
+      printable(`No handler is for the message on ${on}, which the broker sent; others are not reported`),
     );
   }
 
@@ -82,12 +82,4 @@ export class OutcomeLog {
 function toClause(consequence: string): string {
   if (consequence === 'acknowledge') return 'it is acknowledged';
   return consequence === 'withhold' ? 'it stays unacknowledged' : consequence;
-}
-
-/** Nothing that a peer sent may look like lines of the log. */
-function printable(line: string): string {
-  // oxlint-disable-next-line no-control-regex
-  return line.replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, (character) =>
-    JSON.stringify(character).slice(1, -1),
-  );
 }

@@ -1,6 +1,7 @@
 import type { Serializer } from '@nestjs/microservices';
 import type { QoS } from 'mqtt-packet';
 import type { Codec, EncodedPayload } from '../codec/codec.js';
+import { CodecError, describeError } from '../errors.js';
 import { encodeEnvelopeReply, toNestReply } from '../message/envelope.js';
 import { encodeMqtt5Reply } from '../message/mqtt5-reply.js';
 import { unwrapRecord, type MqttRecordOptions, type PublishProperties } from '../message/mqtt-record.js';
@@ -50,9 +51,7 @@ export class Responder {
     const { serializer } = this.#settings;
     const id = address.form === 'envelope' ? address.id : (address.correlationData?.toString() ?? '');
     if (serializer !== undefined) {
-      return [
-        { encoded: { payload: (await serializer.serialize(toNestReply(id, reply))) as Buffer | string } },
-      ];
+      return [{ encoded: { payload: await serialize(serializer, toNestReply(id, reply)) } }];
     }
     if (address.form === 'mqtt5') return encodeMqtt5Reply(reply, codec);
     return [{ encoded: { payload: encodeEnvelopeReply(id, reply) } }];
@@ -72,6 +71,23 @@ export class Responder {
     if (address.form === 'mqtt5' && address.correlationData !== undefined) {
       properties.correlationData = address.correlationData;
     }
-    return this.#settings.publish(address.topic, payload, { ...options, properties });
+    return this.#settings
+      .publish(address.topic, payload, { ...options, properties })
+      .catch((cause: unknown) => {
+        throw new UndeliverableReply(cause);
+      });
   }
+}
+
+/** A reply that could not be published, as no other one could: not what the handler failed with. */
+export class UndeliverableReply extends Error {
+  constructor(cause: unknown) {
+    super(describeError(cause), { cause });
+  }
+}
+
+async function serialize(serializer: Serializer, reply: object): Promise<Buffer | string> {
+  const payload: unknown = await serializer.serialize(reply);
+  if (typeof payload === 'string' || payload instanceof Uint8Array) return payload as Buffer | string;
+  throw new CodecError(`The serializer returned no payload (${typeof payload})`, 'serializer');
 }

@@ -11,7 +11,8 @@ import type { Observable } from 'rxjs';
 import { MqttConnection } from '../connection/mqtt-connection.js';
 import type { MqttStatus } from '../connection/mqtt-status.js';
 import type { Session } from '../connection/session.js';
-import type { SubscriptionGrant } from '../connection/subscribe.js';
+import type { SubscriptionGrant, SubscriptionRequest } from '../connection/subscribe.js';
+import { describeOverlap } from './describe-overlap.js';
 import { createPipeline, type Pipeline } from './create-pipeline.js';
 import { checkConcurrency, toRoute, type RegisteredHandler } from './handler-route.js';
 import type { MqttContext } from './mqtt-context.js';
@@ -165,13 +166,11 @@ export class ServerMqtt extends Server<MqttEvents, MqttStatus> implements Custom
     if (filters.length > 0) await this.#connection.unsubscribe(filters);
   }
 
-  #covering(isFirst: boolean) {
-    const overlaps = this.#plan.overlaps(SHOWN_OVERLAPS).map(([one, other]) => `"${one}" and "${other}"`);
-    if (overlaps.length > 0 && isFirst) {
-      this.logger.warn(
-        `These filters overlap: ${overlaps.join('; ')}. This broker does not say which one a message is for ` +
-          '(MQTT 5 brokers do), and may deliver it twice: their handlers then run twice',
-      );
+  #covering(isFirst: boolean): readonly SubscriptionRequest[] {
+    const overlaps = isFirst ? this.#plan.overlaps(SHOWN_OVERLAPS).map(describeOverlap) : [];
+    if (overlaps.length > 0) {
+      const why = 'this broker does not say which one a message is for (MQTT 5 brokers do)';
+      this.logger.warn(`These filters overlap, and ${why}: ${overlaps.join('; ')}`);
     }
     return this.#plan.covering();
   }

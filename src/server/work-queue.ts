@@ -122,7 +122,8 @@ export class WorkQueue {
     task.lane.running++;
     const { work } = task;
     const running = this.#stopped ? Promise.resolve(work.drop()) : work.run();
-    void running.then(() => this.#end(task)); // does not reject
+    const end = () => this.#end(task);
+    void running.then(end, end); // one that rejects has reported it
   }
 
   #end(task: Task): void {

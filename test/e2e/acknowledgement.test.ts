@@ -10,6 +10,7 @@ import { captureLogs, type CapturedLogs } from '../support/capture-logs.js';
 import { connectDevice, type Device } from '../support/device.js';
 import { closedGate } from '../support/gate.js';
 import { packetsOf } from '../support/packets.js';
+import { seededRandom } from '../support/seeded-random.js';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.js';
 import { until } from '../support/until.js';
 
@@ -120,7 +121,7 @@ describeOnBrokers('the acknowledgement', ({ protocolVersion, start, kind }) => {
   });
 
   it('of many concurrent handlers is in the order in which the messages came [MQTT-4.6.0-2]', async () => {
-    const random = seeded(7);
+    const random = seededRandom(7);
     await serve(() => delay(random() * 20), { order: 'none' });
     for (let n = 0; n < 50; n++) await device.publish(`jobs/${n}`, String(n), { qos: n % 2 === 0 ? 1 : 2 });
     await until(() => sent('puback', 'pubrec').length === 50);
@@ -235,14 +236,3 @@ describeOnBrokers('the acknowledgement', ({ protocolVersion, start, kind }) => {
     await until(() => sent('puback').length === 1);
   });
 });
-
-/** A small generator of numbers from 0 to 1: mulberry32. */
-function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let value = Math.imul(state ^ (state >>> 15), 1 | state);
-    value = (value + Math.imul(value ^ (value >>> 7), 61 | value)) ^ value;
-    return ((value ^ (value >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}

@@ -31,6 +31,7 @@ export async function writeMosquittoConfig(
     'log_type all',
     ...(await accessLines(folder, setup)),
     `listener ${port} 127.0.0.1`,
+    'max_queued_messages 0', // no limit: beyond its default of 1000 it drops, and says nothing
     ...(setup.config ?? []),
   ];
   const path = join(folder, 'mosquitto.conf');

@@ -22,6 +22,7 @@ export class TcpProxy implements AsyncDisposable {
   readonly #paused = new Set<Direction>();
   #refusing = false;
   #connectionCount = 0;
+  #bytesToCut = Infinity;
 
   constructor(readonly brokerPort: number) {}
 
@@ -46,6 +47,11 @@ export class TcpProxy implements AsyncDisposable {
   /** Resets every connection, on both sides. */
   cut(): void {
     DIRECTIONS.forEach((direction) => this.#sources[direction].forEach((socket) => socket.resetAndDestroy()));
+  }
+
+  /** Resets every connection when `bytes` more have been passed on, in the middle of a packet if it so happens. */
+  cutAfter(bytes: number): void {
+    this.#bytesToCut = bytes;
   }
 
   /** Stops passing on, in one direction or both, while the connections stay: a network that stalls. */
@@ -93,9 +99,15 @@ export class TcpProxy implements AsyncDisposable {
 
   #pass(from: Socket, to: Socket, direction: Direction, connection: number): void {
     const sources = this.#sources[direction].add(from);
-    from.on('data', (bytes) => {
+    from.on('data', (data) => {
+      const bytes = data.subarray(0, this.#bytesToCut);
       this.chunks.push({ direction, connection, atMs: performance.now(), bytes });
-      to.write(bytes);
+      this.#bytesToCut -= bytes.length;
+      if (this.#bytesToCut > 0) to.write(bytes);
+      else {
+        this.#bytesToCut = Infinity;
+        to.write(bytes, () => this.cut());
+      }
     });
     if (this.#paused.has(direction)) from.pause();
     from.on('end', () => to.end());
