@@ -215,13 +215,13 @@ describeOnBrokers('the acknowledgement', ({ protocolVersion, start, kind }) => {
     await serve(
       async () => {
         runs++;
-        await delay(2500);
+        await delay(5000);
       },
       {},
-      { keepalive: 1, drainTimeoutMs: 5000 },
+      { keepalive: 1, drainTimeoutMs: 10_000 },
     );
     await device.publish('jobs/a', '1', { qos: 1 });
-    await until(() => sent('puback').length === 1);
+    await until(() => sent('puback').length === 1, { deadlineMs: 10_000 });
     expect(runs).toBe(1);
     expect(proxy.connectionCount).toBe(1);
   });

@@ -180,7 +180,11 @@ describeOnBrokers('a handler that fails', ({ protocolVersion, start, kind }) => 
             payload: 'ouch',
             properties: {
               contentType: 'text/plain',
-              userProperties: { tenant: 'acme', 'dead-letter-topic': 'poison/fatal', 'dead-letter-attempts': '1' },
+              userProperties: {
+                tenant: 'acme',
+                'dead-letter-topic': 'poison/fatal',
+                'dead-letter-attempts': '1',
+              },
             },
           }
         : { payload: expect.stringMatching(`"topic":"poison/fatal".*${content}`) },
