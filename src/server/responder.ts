@@ -1,7 +1,7 @@
 import type { Serializer } from '@nestjs/microservices';
 import type { QoS } from 'mqtt-packet';
 import type { Codec, EncodedPayload } from '../codec/codec.js';
-import { CodecError, describeError } from '../errors.js';
+import { CodecError, describeError, PublishError } from '../errors.js';
 import { encodeEnvelopeReply, toNestReply } from '../message/envelope.js';
 import { encodeMqtt5Reply } from '../message/mqtt5-reply.js';
 import { unwrapRecord, type MqttRecordOptions, type PublishProperties } from '../message/mqtt-record.js';
@@ -73,10 +73,15 @@ export class Responder {
     }
     return this.#settings
       .publish(address.topic, payload, { ...options, properties })
-      .catch((cause: unknown) => {
-        throw new UndeliverableReply(cause);
+      .catch((error: unknown) => {
+        throw isInvalid(error) ? error : new UndeliverableReply(error);
       });
   }
+}
+
+/** Whether it is this reply that cannot be published, with a record of the handler's, and another one may be. */
+function isInvalid(error: unknown): boolean {
+  return error instanceof PublishError && error.reasonCode === undefined && error.cause === undefined;
 }
 
 /** A reply that could not be published, as no other one could: not what the handler failed with. */
