@@ -14,15 +14,16 @@ import { AcknowledgementLine } from './acknowledgement-line.js';
  * PUBREL [MQTT-4.3.3-10], is no other message.
  */
 export class InboundPublishes {
-  readonly #exchanges = new Map<number, Exchange>();
+  /** By Packet Identifier. No `Map`: the old tables of one whose entries come and go outlive them, which the profile shows. */
+  readonly #exchanges: (Exchange | undefined)[] = [];
   #line: AcknowledgementLine<Exchange> | undefined;
   #takenQos: 0 | 1 | 2 = 0;
 
   /** For each packet, before MQTT.js looks at it. */
   onPacket(packet: Packet): void {
     if (packet.cmd === 'publish') this.#takeOver(packet);
-    else if (packet.cmd === 'pubrel') this.#exchanges.delete(packet.messageId!);
-    else if (packet.cmd === 'connack' && !packet.sessionPresent) this.#exchanges.clear();
+    else if (packet.cmd === 'pubrel') this.#exchanges[packet.messageId!] = undefined;
+    else if (packet.cmd === 'connack' && !packet.sessionPresent) this.#exchanges.length = 0;
   }
 
   /** The message of a packet that MQTT.js delivers; `undefined` if it is one that has come before. */
@@ -37,7 +38,7 @@ export class InboundPublishes {
     if (qos === 0) return { topic, payload, packet, settle: ignore };
     packet.qos = qos;
     const line = this.#lineOf(client);
-    const known = this.#exchanges.get(packet.messageId!);
+    const known = this.#exchanges[packet.messageId!];
     if (known?.isSame(qos, topic, payload)) {
       known.enter(line);
       return undefined;
@@ -78,7 +79,7 @@ class Exchange {
   readonly qos: 1 | 2;
   readonly #topic: string;
   readonly #payload: Buffer;
-  readonly #exchanges: Map<number, Exchange>;
+  readonly #exchanges: (Exchange | undefined)[];
   #decision: Decision | undefined;
   #line: AcknowledgementLine<Exchange> | undefined;
 
@@ -87,14 +88,14 @@ class Exchange {
     qos: 1 | 2,
     topic: string,
     payload: Buffer,
-    exchanges: Map<number, Exchange>,
+    exchanges: (Exchange | undefined)[],
   ) {
     this.messageId = packet.messageId!;
     this.qos = qos;
     this.#topic = topic;
     this.#payload = payload;
     this.#exchanges = exchanges;
-    exchanges.set(this.messageId, this);
+    exchanges[this.messageId] = this;
   }
 
   get decision(): Decision | undefined {
@@ -127,7 +128,7 @@ class Exchange {
   }
 
   #forget(): void {
-    if (this.#exchanges.get(this.messageId) === this) this.#exchanges.delete(this.messageId);
+    if (this.#exchanges[this.messageId] === this) this.#exchanges[this.messageId] = undefined;
   }
 }
 

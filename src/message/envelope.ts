@@ -16,6 +16,7 @@ export interface Envelope {
 
 const ENVELOPE_KEYS: ReadonlySet<string> = new Set(['pattern', 'data', 'id', 'replyTo', 'metadata']);
 const REPLY_KEYS: ReadonlySet<string> = new Set(['id', 'response', 'isDisposed', 'err', 'status']);
+const PATTERN = Buffer.from('"pattern"');
 const BRACE = 0x7b;
 
 /** Where Nest's built-in clients expect the replies to a request on `topic`. */
@@ -35,7 +36,7 @@ export function decodeEnvelope(
   payload: Buffer,
   namesTopic: (pattern: unknown) => boolean,
 ): Envelope | undefined {
-  if (payload[0] !== BRACE || !payload.includes('"pattern"')) return undefined;
+  if (payload[0] !== BRACE || !payload.includes(PATTERN)) return undefined;
   const value = parseObject(payload, ENVELOPE_KEYS);
   if (value === undefined) return undefined;
   const { id, replyTo, metadata } = value;

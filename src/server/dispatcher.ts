@@ -4,6 +4,7 @@ import type { HandlerRoute } from './handler-route.js';
 import type { HandlerRunner, Job } from './handler-runner.js';
 import { readIncoming, type IncomingSettings } from './incoming.js';
 import { JointDecision } from './joint-decision.js';
+import { BY_TOPIC } from './message-key.js';
 import { MqttContext } from './mqtt-context.js';
 import type { OutcomeLog } from './outcome-log.js';
 import type { Router } from './router.js';
@@ -71,5 +72,6 @@ export class Dispatcher {
 }
 
 function keyOf({ key, filter }: HandlerRoute, { topic, packet }: InboundMessage): string | undefined {
-  return key?.(new MqttContext([topic, packet], { filter }));
+  if (key === undefined) return undefined;
+  return key === BY_TOPIC ? topic : key(new MqttContext([topic, packet], { filter }));
 }

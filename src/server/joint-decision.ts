@@ -25,5 +25,6 @@ export class JointDecision {
 }
 
 function weight({ kind }: Decision): number {
-  return ['acknowledge', 'reject', 'withhold'].indexOf(kind);
+  if (kind === 'acknowledge') return 0;
+  return kind === 'reject' ? 1 : 2;
 }

@@ -20,9 +20,10 @@ export class Router {
   }
 
   route({ topic, packet }: InboundMessage): Destinations {
-    const routes = this.#delivered(topic, packet.properties?.subscriptionIdentifier).flatMap(
-      (planned) => planned.routes,
-    );
+    const delivered = this.#delivered(topic, packet.properties?.subscriptionIdentifier);
+    const [first] = delivered;
+    if (delivered.length === 1 && first!.eventsOnly) return { events: first!.routes, responder: undefined };
+    const routes = delivered.flatMap((planned) => planned.routes);
     const events = routes.filter((route) => route.kind === 'event');
     if (events.length === routes.length) return { events, responder: undefined };
     const responder = this.#responder(topic);
@@ -31,6 +32,10 @@ export class Router {
 
   #delivered(topic: string, identifiers: number | number[] | undefined): PlannedSubscription[] {
     if (identifiers === undefined) return this.#plan.match(topic);
+    if (typeof identifiers === 'number') {
+      const planned = this.#byIdentifier.get(identifiers);
+      return planned === undefined ? [] : [planned];
+    }
     const planned = new Set([identifiers].flat().map((identifier) => this.#byIdentifier.get(identifier)));
     return [...planned].filter((subscription) => subscription !== undefined);
   }

@@ -9,6 +9,8 @@ export interface PlannedSubscription {
   readonly filter: TopicFilter;
   readonly request: SubscriptionRequest & { readonly identifier: number };
   readonly routes: readonly HandlerRoute[];
+  /** Whether there is no message handler among them. */
+  readonly eventsOnly: boolean;
 }
 
 /** What to subscribe to so that every handler gets each of its messages, and gets it once. */
@@ -30,6 +32,7 @@ export class SubscriptionPlan {
         identifier: identifiers.get(subscription)!,
       },
       routes: group,
+      eventsOnly: group.every(({ kind }) => kind === 'event'),
     }));
     for (const planned of this.identified) this.#trie.add(planned.filter.levels, planned);
   }

@@ -21,13 +21,20 @@ interface Task {
   droppable: Link<Task> | undefined;
 }
 
+/** `busy` without anything behind it; `idle` keys are forgotten together: a `Map` whose entries come and go is costly. */
+type KeyState = 'busy' | 'idle' | LinkedList<Task>;
+
+const MAX_IDLE_KEYS = 100;
+
 /** What one handler has to do. */
 export class Lane {
   running = 0;
   /** Work whose key is free, and which waits for a place to run. */
   readonly ready = new LinkedList<Task>();
   /** The keys of what runs or is ready, with what waits behind it. */
-  readonly keys = new Map<string, LinkedList<Task>>();
+  keys = new Map<string, KeyState>();
+  /** How many of the keys are idle. */
+  idleKeys = 0;
 
   /** @param concurrency how much of it runs at once */
   constructor(readonly concurrency: number) {}
@@ -86,10 +93,16 @@ export class WorkQueue {
   #takeKey(task: Task): boolean {
     const { key } = task.work;
     if (key === undefined) return true;
-    const behind = task.lane.keys.get(key);
-    if (behind === undefined) task.lane.keys.set(key, new LinkedList());
-    else this.#wait(task, behind);
-    return behind === undefined;
+    const { lane } = task;
+    let state = lane.keys.get(key);
+    if (state === undefined || state === 'idle') {
+      if (state === 'idle') lane.idleKeys--;
+      lane.keys.set(key, 'busy');
+      return true;
+    }
+    if (state === 'busy') lane.keys.set(key, (state = new LinkedList()));
+    this.#wait(task, state);
+    return false;
   }
 
   #startOrWait(task: Task): void {
@@ -138,9 +151,14 @@ export class WorkQueue {
   /** The next one with the same key becomes ready. */
   #passKeyOn({ lane, work: { key } }: Task): void {
     if (key === undefined) return;
-    const next = lane.keys.get(key)?.first?.value;
+    const state = lane.keys.get(key);
+    const next = state instanceof LinkedList ? state.first?.value : undefined;
     if (next === undefined) {
-      lane.keys.delete(key);
+      lane.keys.set(key, 'idle');
+      if (++lane.idleKeys > MAX_IDLE_KEYS) {
+        lane.keys = new Map([...lane.keys].filter(([, other]) => other !== 'idle'));
+        lane.idleKeys = 0;
+      }
       return;
     }
     this.#leave(next);
