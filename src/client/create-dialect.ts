@@ -16,8 +16,12 @@ export function createDialect(options: ClientMqttOptions, replyTopic: string): R
 }
 
 /** What a serializer writes on MQTT 3.1.1 has no room for a reply topic but Nest's own. */
-function dialectBehind({ protocolVersion }: ClientMqttOptions, replyTopic: string): RequestDialect {
-  return protocolVersion === 5 ? new Mqtt5Dialect(replyTopic, autoCodec) : new NestDialect();
+function dialectBehind(
+  { wireFormat, protocolVersion }: ClientMqttOptions,
+  replyTopic: string,
+): RequestDialect {
+  const hasResponseTopic = protocolVersion === 5 && wireFormat !== 'nest';
+  return hasResponseTopic ? new Mqtt5Dialect(replyTopic, autoCodec) : new NestDialect();
 }
 
 function plainDialect(options: ClientMqttOptions, replyTopic: string): RequestDialect {

@@ -43,7 +43,8 @@ export class Conclusion {
   }
 
   async #giveUp({ route, message, decide }: Job, outcome: Failure, attempts: number): Promise<void> {
-    const { deadLetter, onFailure } = route.policy;
+    const { onFailure } = route.policy;
+    const deadLetter = route.policy.deadLetter === message.topic ? undefined : route.policy.deadLetter; // no circles
     const { log } = this.#settings;
     if (deadLetter === undefined) {
       const counts = decide(toDecision(onFailure, outcome));

@@ -1,7 +1,7 @@
 import { readJson } from '../codec/json-codec.js';
 import { CodecError, printable } from '../errors.js';
 import type { InboundMessage } from '../message/inbound-message.js';
-import type { MqttRecordOptions, PublishProperties } from '../message/mqtt-record.js';
+import { MqttRecord, type MqttRecordOptions, type PublishProperties } from '../message/mqtt-record.js';
 import type { MqttContext } from './mqtt-context.js';
 
 /** An event that could not be handled, and what is known about it. */
@@ -50,15 +50,6 @@ export function encodeDeadLetter(
 
 /**
  * Reads a dead letter in the handler of its topic, whatever the version of MQTT.
- *
- * @example To replay it:
- * ```ts
- * \@MqttEventPattern('dead-letters', { qos: 1 })
- * replay(\@Ctx() context: MqttContext) {
- *   const { topic, payload } = readDeadLetter(context);
- *   return this.client.emit(topic, new MqttRecord(payload, { qos: 1 }));
- * }
- * ```
  * @throws {CodecError} if the message is no dead letter
  */
 export function readDeadLetter({ packet, userProperties }: MqttContext): DeadLetter {
@@ -73,6 +64,27 @@ export function readDeadLetter({ packet, userProperties }: MqttContext): DeadLet
     handler: property('handler'),
     time: new Date(property('time')),
   };
+}
+
+/**
+ * The message of a dead letter as it was, to be published again: its Topic Name, and a record with QoS 1, its payload, and
+ * on MQTT 5 its Content Type and User Properties.
+ *
+ * @example
+ * ```ts
+ * \@MqttEventPattern('dead-letters', { qos: 1, onFailure: 'withhold' })
+ * replay(\@Ctx() context: MqttContext) {
+ *   return this.client.emit(...replayOf(context));
+ * }
+ * ```
+ * @throws {CodecError} if the message is no dead letter
+ */
+export function replayOf(context: MqttContext): [topic: string, record: MqttRecord<Buffer>] {
+  const { topic, payload } = readDeadLetter(context);
+  const { contentType, payloadFormatIndicator } = context.properties;
+  const own = Object.entries(context.userProperties).filter(([name]) => !name.startsWith(PREFIX));
+  const properties = { contentType, payloadFormatIndicator, userProperties: Object.fromEntries(own) };
+  return [topic, new MqttRecord(payload, { qos: 1, properties: properties as PublishProperties })];
 }
 
 function toEnvelope({ payload, ...letter }: DeadLetter): string {

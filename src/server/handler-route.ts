@@ -50,7 +50,7 @@ export function toRoute(registered: RegisteredHandler, defaults: ServerMqttOptio
       codec: extras.codec ?? defaults.codec ?? autoCodec,
       subscription: toSubscription(filter, extras, defaults),
       handle: handler,
-      ack: extras.ack ?? defaults.ack ?? 'after',
+      ack: checkAck(extras.ack ?? defaults.ack ?? 'after'),
       policy: toFailurePolicy(extras, defaults),
       key: toMessageKey(order, filter),
       lane: new Lane(checkConcurrency(extras.concurrency)),
@@ -97,6 +97,11 @@ function toSubscription(
 export function checkConcurrency(concurrency = Infinity): number {
   if (concurrency === Infinity || (Number.isInteger(concurrency) && concurrency >= 1)) return concurrency;
   throw new ConfigurationError(`concurrency must be 1 or more, not ${String(concurrency)}`);
+}
+
+function checkAck(ack: HandlerRoute['ack']): HandlerRoute['ack'] {
+  if (['after', 'receipt', 'manual'].includes(ack)) return ack;
+  throw new ConfigurationError(`ack must be "after", "receipt" or "manual", not ${JSON.stringify(ack)}`);
 }
 
 function oneOf012(option: string, value: number): 0 | 1 | 2 {

@@ -18,6 +18,7 @@ import { checkConcurrency, toRoute, type RegisteredHandler } from './handler-rou
 import type { MqttContext } from './mqtt-context.js';
 import type { ServerMqttOptions } from './server-options.js';
 import { SubscriptionPlan } from './subscription-plan.js';
+import { ConfigurationError } from '../errors.js';
 import { TopicFilter } from '../topic/topic-filter.js';
 
 const SHOWN_OVERLAPS = 5;
@@ -42,6 +43,8 @@ export class ServerMqtt extends Server<MqttEvents, MqttStatus> implements Custom
   readonly #options: ServerMqttOptions;
   readonly #connection: MqttConnection;
   readonly #handlers: RegisteredHandler[] = [];
+  /** Nest's own, which only calls what it is given: not worth the promises that a hook takes. */
+  readonly #noHook = this.onProcessingStartHook as unknown;
   #plan = new SubscriptionPlan([]);
   #pipeline: Pipeline | undefined;
   /** The filters that the session has of us. */
@@ -53,6 +56,7 @@ export class ServerMqtt extends Server<MqttEvents, MqttStatus> implements Custom
     super();
     Object.assign(this, { propagatesEventHandlerErrors: true }); // Nest 12: we see why an event handler failed
     this.transportId = options.transportId ?? Transport.MQTT;
+    checkLimits(options);
     this.#options = options;
     const connectionOptions = withReceiveMaximum(
       options,
@@ -160,9 +164,7 @@ export class ServerMqtt extends Server<MqttEvents, MqttStatus> implements Custom
   }
 
   async #retire(): Promise<void> {
-    const filters = (this.#options.retiredFilters ?? []).map(
-      (filter) => TopicFilter.parse(filter).subscription,
-    );
+    const filters = retiredSubscriptions(this.#options);
     if (filters.length > 0) await this.#connection.unsubscribe(filters);
   }
 
@@ -187,7 +189,8 @@ export class ServerMqtt extends Server<MqttEvents, MqttStatus> implements Custom
 
   #withHooks(context: MqttContext, run: () => Promise<void>): Promise<void> {
     const start = this.onProcessingStartHook as typeof this.onProcessingStartHook | undefined; // since Nest 11.1.6
-    if (start === undefined) return run();
+    if (start === undefined || (start === this.#noHook && this.onProcessingEndHook === undefined))
+      return run();
     return new Promise((resolve, reject) => {
       const done = async (): Promise<void> => {
         const running = run().finally(() => this.onProcessingEndHook?.(this.transportId, context));
@@ -206,4 +209,16 @@ function withReceiveMaximum(options: ServerMqttOptions, concurrency: number): Se
 
 function isSessionKept({ clean, protocolVersion, properties }: ServerMqttOptions): boolean {
   return clean === false && (protocolVersion !== 5 || (properties?.sessionExpiryInterval ?? 0) > 0);
+}
+
+function checkLimits(options: ServerMqttOptions): void {
+  for (const name of ['maxQueued', 'drainTimeoutMs'] as const) {
+    const value = options[name] ?? 0;
+    if (!(value >= 0)) throw new ConfigurationError(`${name} must be 0 or more, not ${value}`);
+  }
+  retiredSubscriptions(options);
+}
+
+function retiredSubscriptions({ retiredFilters = [] }: ServerMqttOptions): string[] {
+  return retiredFilters.map((filter) => TopicFilter.parse(filter).subscription);
 }

@@ -9,6 +9,7 @@ import {
   MqttMessagePattern,
   MqttRecord,
   readDeadLetter,
+  replayOf,
   RetriableError,
   type DeadLetter,
 } from '../../src/index.js';
@@ -28,6 +29,7 @@ interface Run {
 
 const runs: Run[] = [];
 const letters: DeadLetter[] = [];
+const replays: ReturnType<typeof replayOf>[] = [];
 const retry = { attempts: 3, delayMs: 40, factor: 3, jitter: 0 };
 
 function ran(handler: string, { attempt }: MqttContext): void {
@@ -96,6 +98,13 @@ class PoisonController {
   @MqttEventPattern('graves/+', { qos: 1 })
   bury(@Ctx() context: MqttContext): void {
     letters.push(readDeadLetter(context));
+    replays.push(replayOf(context));
+  }
+
+  @MqttEventPattern('circle', { qos: 1, deadLetter: 'circle' })
+  circle(@Ctx() context: MqttContext): never {
+    ran('circle', context);
+    throw new RpcException('again');
   }
 
   @MqttEventPattern('good', { qos: 1 })
@@ -113,6 +122,7 @@ describeOnBrokers('a handler that fails', ({ protocolVersion, start, kind }) => 
   beforeEach(async () => {
     runs.length = 0;
     letters.length = 0;
+    replays.length = 0;
     broker = await start({ denied: true });
     proxy = await startTcpProxy(broker);
     app = await startApp({
@@ -189,6 +199,27 @@ describeOnBrokers('a handler that fails', ({ protocolVersion, start, kind }) => 
           }
         : { payload: expect.stringMatching(`"topic":"poison/fatal".*${content}`) },
     );
+  });
+
+  it('has a dead letter from which its message can be published again as it was', async () => {
+    const properties = { contentType: 'application/json', userProperties: { tenant: 'acme' } };
+    await device.publish('poison/fatal', '{"kwh":3}', { qos: 1, properties });
+    await until(() => replays.length === 1);
+    await device.subscribe('again/#');
+    await using client = await startClient(broker.url, { protocolVersion });
+    const [topic, record] = replays[0]!;
+    await lastValueFrom(client.emit(`again/${topic}`, record), { defaultValue: undefined });
+    const { payload, packet } = await device.next('again/poison/fatal');
+    expect([payload.toString(), packet.qos]).toEqual(['{"kwh":3}', 1]);
+    expect(packet.properties).toEqual(
+      protocolVersion === 5 ? expect.objectContaining(properties) : undefined,
+    );
+  });
+
+  it('on the topic of its dead letters has none, and does not go in circles', async () => {
+    await device.publish('circle', '1', { qos: 1 });
+    await until(() => acknowledgements().length === 1);
+    expect(attemptsOf('circle')).toEqual([1]);
   });
 
   it('is acknowledged once a later run succeeds, and not before', async () => {
