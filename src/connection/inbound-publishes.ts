@@ -56,6 +56,11 @@ export class InboundPublishes {
     this.#line?.flush();
   }
 
+  /** Nothing may follow a DISCONNECT [MQTT-3.14.4-1]. */
+  end(): void {
+    this.#line?.close();
+  }
+
   #takeOver(packet: IPublishPacket): void {
     this.#takenQos = packet.qos;
     packet.qos = 0;

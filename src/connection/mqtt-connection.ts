@@ -201,6 +201,9 @@ export class MqttConnection {
     );
     client.on('disconnect', (packet) => own(() => this.#onDisconnect(describeDisconnect(packet)))());
     guardReplay(client);
+    client.on('packetsend', ({ cmd }) => {
+      if (cmd === 'disconnect') this.#inbound.end();
+    });
     client.on('packetreceive', (packet) => {
       if (packet.cmd === 'connack') this.#failures.noteConnack();
       this.#inbound.onPacket(packet);

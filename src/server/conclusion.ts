@@ -56,7 +56,7 @@ export class Conclusion {
       log.report(route, message, outcome, `its dead letter is on ${JSON.stringify(deadLetter)}`);
       decide(ACKNOWLEDGE);
     } catch (error) {
-      const stays = decide(WITHHOLD) ? 'it stays unacknowledged, for ' : '';
+      const stays = decide(WITHHOLD) && message.packet.qos > 0 ? 'it stays unacknowledged, for ' : '';
       log.report(route, message, outcome, `${stays}its dead letter failed: ${describeError(error)}`);
     }
   }

@@ -22,6 +22,8 @@ interface PipelineSettings {
   readonly options: ServerMqttOptions;
   readonly logger: LoggerService;
   readonly concurrency: number;
+  /** Whether the broker keeps what is unacknowledged. */
+  readonly keepsSession: boolean;
   readonly publish: (topic: string, payload: Buffer | string, options: MqttRecordOptions) => Promise<void>;
   readonly normalizePattern: (pattern: unknown) => unknown;
   readonly withHooks: (context: MqttContext, run: () => Promise<void>) => Promise<void>;
@@ -41,6 +43,7 @@ export function createPipeline(plan: SubscriptionPlan, settings: PipelineSetting
     withHooks,
     conclude: (job, outcome, attempts) => conclusion.draw(job, outcome, attempts),
     closing: closing.signal,
+    keepsSession: settings.keepsSession,
   });
   const router = new Router(plan);
   const dispatcher = new Dispatcher({ router, queue, runner, log, deserializer, normalizePattern });
@@ -50,7 +53,7 @@ export function createPipeline(plan: SubscriptionPlan, settings: PipelineSetting
       dispatcher.stop();
       closing.abort();
       await Promise.race([queue.idle(), expiry(timeoutMs)]);
-      queue.stop();
+      queue.clear();
       log.reportDrops();
     },
   };

@@ -52,22 +52,19 @@ export class Dispatcher {
   #submit(job: Job): void {
     const { route, message, decide } = job;
     if (route.ack === 'receipt') decide(ACKNOWLEDGE);
-    let key: string | undefined;
+    const { runner, queue, log } = this.#settings;
+    const drop = (): void => {
+      if (decide(WITHHOLD) && message.packet.qos > 0) return; // the broker still has it
+      log.dropped(message);
+    };
+    const droppable = message.packet.qos === 0;
     try {
-      key = keyOf(route, message);
+      const key = keyOf(route, message);
+      queue.submit(route.lane, { key, droppable, run: () => runner.run(job), drop });
     } catch (error) {
-      void this.#settings.runner.fail(job, error); // the user's function
-      return;
+      // the user's function that gives the key
+      queue.submit(route.lane, { key: undefined, droppable, run: () => runner.fail(job, error), drop });
     }
-    this.#settings.queue.submit(route.lane, {
-      key,
-      droppable: message.packet.qos === 0,
-      run: () => this.#settings.runner.run(job),
-      drop: () => {
-        decide(WITHHOLD);
-        this.#settings.log.dropped(message);
-      },
-    });
   }
 }
 

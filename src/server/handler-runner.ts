@@ -28,6 +28,8 @@ interface RunnerSettings {
   readonly conclude: (job: Job, outcome: Outcome, attempts: number) => Promise<void> | void;
   /** Ends the waiting for a next run. */
   readonly closing: AbortSignal;
+  /** Whether the broker keeps what is unacknowledged. */
+  readonly keepsSession: boolean;
 }
 
 /** Runs a handler for a message: decode, handle, reply; and again, as its policy says. */
@@ -45,7 +47,8 @@ export class HandlerRunner {
       const delayMs =
         outcome.kind === 'failed' ? retryDelayMs(job.route.policy, attempt, outcome.error) : undefined;
       if (delayMs === undefined) return this.#settings.conclude(job, outcome, attempt);
-      if (!(await this.#pause(delayMs))) return void job.decide(WITHHOLD);
+      if (await this.#pause(delayMs)) continue;
+      return this.#leave(job) ? undefined : this.#settings.conclude(job, outcome, attempt);
     }
   }
 
@@ -95,6 +98,11 @@ export class HandlerRunner {
     } catch (error) {
       return answer === undefined ? { kind: 'failed', error } : answerFailure(error, answer);
     }
+  }
+
+  /** Whether the message can be left to the broker, which delivers it again in a kept session. */
+  #leave({ message, decide }: Job): boolean {
+    return this.#settings.keepsSession && message.packet.qos > 0 && decide(WITHHOLD);
   }
 
   async #pause(delayMs: number): Promise<boolean> {

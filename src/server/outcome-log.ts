@@ -61,8 +61,13 @@ export class OutcomeLog {
     );
   }
 
-  dropped(message: InboundMessage): void {
-    if (message.packet.qos > 0) return; // the broker still has it
+  dropped({ packet, topic }: InboundMessage): void {
+    if (packet.qos > 0) {
+      this.#error(
+        `The message on ${JSON.stringify(topic)} was acknowledged, but not handled before the server closed`,
+      );
+      return;
+    }
     this.#dropped++;
     this.#droppedUnreported++;
     this.#dropTimer ??= setTimeout(() => this.reportDrops(), DROPS_REPORTED_EVERY_MS).unref();

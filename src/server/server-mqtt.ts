@@ -18,7 +18,7 @@ import { checkConcurrency, toRoute, type RegisteredHandler } from './handler-rou
 import type { MqttContext } from './mqtt-context.js';
 import type { ServerMqttOptions } from './server-options.js';
 import { SubscriptionPlan } from './subscription-plan.js';
-import { ConfigurationError } from '../errors.js';
+import { ConfigurationError, ConnectionError, describeError } from '../errors.js';
 import { TopicFilter } from '../topic/topic-filter.js';
 
 const SHOWN_OVERLAPS = 5;
@@ -50,6 +50,7 @@ export class ServerMqtt extends Server<MqttEvents, MqttStatus> implements Custom
   /** The filters that the session has of us. */
   #subscribed: readonly string[] = [];
   #closing: Promise<void> | undefined;
+  #closeCalls = 0;
 
   /** @throws {ConfigurationError} if an option is wrong */
   constructor(options: ServerMqttOptions = {}) {
@@ -99,6 +100,7 @@ export class ServerMqtt extends Server<MqttEvents, MqttStatus> implements Custom
    * acknowledgements, and disconnects. What did not end by then stays unacknowledged. `listen()` may be called again.
    */
   override close(): Promise<void> {
+    this.#closeCalls++;
     this.#closing ??= this.#close().finally(() => (this.#closing = undefined));
     return this.#closing;
   }
@@ -120,16 +122,26 @@ export class ServerMqtt extends Server<MqttEvents, MqttStatus> implements Custom
   }
 
   async #listen(): Promise<void> {
+    if (this.#closing !== undefined) await this.#afterClosing(this.#closing);
     this.#plan = new SubscriptionPlan(this.#handlers.map((handler) => toRoute(handler, this.#options)));
     this.#pipeline = createPipeline(this.#plan, {
       options: this.#options,
       logger: this.logger,
       concurrency: this.#options.concurrency ?? DEFAULT_CONCURRENCY,
+      keepsSession: isSessionKept(this.#options),
       publish: (topic, payload, options) => this.#connection.publish(topic, payload, options),
       normalizePattern: (pattern) => this.normalizePattern(pattern as string),
       withHooks: (context, run) => this.#withHooks(context, run),
     });
     await this.#connection.open();
+  }
+
+  /** A `close()` that comes while a `listen()` waits for the one before it is for that `listen()`. */
+  async #afterClosing(closing: Promise<void>): Promise<void> {
+    const calls = this.#closeCalls;
+    await closing;
+    if (this.#closeCalls !== calls)
+      throw new ConnectionError('The server was closed', this.#connection.address);
   }
 
   async #close(): Promise<void> {
@@ -187,14 +199,23 @@ export class ServerMqtt extends Server<MqttEvents, MqttStatus> implements Custom
     }
   }
 
+  /** What has been handled stays so, whatever a hook does afterwards. */
+  #endProcessing(context: MqttContext): void {
+    try {
+      this.onProcessingEndHook?.(this.transportId, context);
+    } catch (error) {
+      this.logger.error(`The processing end hook failed: ${describeError(error)}`);
+    }
+  }
+
   #withHooks(context: MqttContext, run: () => Promise<void>): Promise<void> {
     const start = this.onProcessingStartHook as typeof this.onProcessingStartHook | undefined; // since Nest 11.1.6
     if (start === undefined || (start === this.#noHook && this.onProcessingEndHook === undefined))
       return run();
     return new Promise((resolve, reject) => {
       const done = async (): Promise<void> => {
-        const running = run().finally(() => this.onProcessingEndHook?.(this.transportId, context));
-        await running.then(resolve, reject);
+        await run().then(resolve, reject);
+        this.#endProcessing(context);
       };
       Promise.resolve(start(this.transportId, context, done)).catch(reject);
     });

@@ -16,7 +16,8 @@ interface Task {
   readonly work: Work;
   readonly lane: Lane;
   /** Where it waits: for its key, or for its lane and the queue. */
-  waiting: { readonly list: LinkedList<Task>; readonly link: Link<Task> } | undefined;
+  waiting:
+    { readonly list: LinkedList<Task>; readonly link: Link<Task>; readonly among: Link<Task> } | undefined;
   /** Among those that may be dropped. */
   droppable: Link<Task> | undefined;
 }
@@ -51,11 +52,10 @@ interface WorkQueueSettings {
 export class WorkQueue {
   readonly #settings: WorkQueueSettings;
   readonly #readyLanes = new Set<Lane>();
+  readonly #waiting = new LinkedList<Task>();
   readonly #droppable = new LinkedList<Task>();
   readonly #idleListeners: (() => void)[] = [];
   #running = 0;
-  #waiting = 0;
-  #stopped = false;
 
   constructor(settings: WorkQueueSettings) {
     this.#settings = settings;
@@ -66,7 +66,7 @@ export class WorkQueue {
   }
 
   get waiting(): number {
-    return this.#waiting;
+    return this.#waiting.size;
   }
 
   submit(lane: Lane, work: Work): void {
@@ -80,13 +80,17 @@ export class WorkQueue {
 
   /** Resolves when nothing runs or waits. */
   idle(): Promise<void> {
-    if (this.#running + this.#waiting === 0) return Promise.resolve();
+    if (this.#running + this.#waiting.size === 0) return Promise.resolve();
     return new Promise((resolve) => this.#idleListeners.push(resolve));
   }
 
-  /** From now on, work that waits is dropped when its turn comes, whether it may be dropped or not. */
-  stop(): void {
-    this.#stopped = true;
+  /** Drops all that waits, whether it may be dropped or not. */
+  clear(): void {
+    for (let task = this.#waiting.first?.value; task !== undefined; task = this.#waiting.first?.value) {
+      this.#leave(task);
+      if (task.droppable !== undefined) this.#droppable.remove(task.droppable);
+      task.work.drop();
+    }
   }
 
   /** Whether the task's key was free; else it waits behind those that have it. */
@@ -118,25 +122,22 @@ export class WorkQueue {
   }
 
   #wait(task: Task, list: LinkedList<Task>): void {
-    task.waiting = { list, link: list.push(task) };
-    this.#waiting++;
+    task.waiting = { list, link: list.push(task), among: this.#waiting.push(task) };
   }
 
   #leave(task: Task): void {
     if (task.waiting === undefined) return;
     task.waiting.list.remove(task.waiting.link);
+    this.#waiting.remove(task.waiting.among);
     task.waiting = undefined;
-    this.#waiting--;
   }
 
   #start(task: Task): void {
     if (task.droppable !== undefined) this.#droppable.remove(task.droppable);
     this.#running++;
     task.lane.running++;
-    const { work } = task;
-    const running = this.#stopped ? Promise.resolve(work.drop()) : work.run();
     const end = () => this.#end(task);
-    void running.then(end, end); // one that rejects has reported it
+    void task.work.run().then(end, end); // one that rejects has reported it
   }
 
   #end(task: Task): void {
@@ -145,7 +146,8 @@ export class WorkQueue {
     this.#passKeyOn(task);
     if (task.lane.ready.size > 0) this.#readyLanes.add(task.lane);
     this.#startReady();
-    if (this.#running + this.#waiting === 0) for (const resolve of this.#idleListeners.splice(0)) resolve();
+    if (this.#running + this.#waiting.size === 0)
+      for (const resolve of this.#idleListeners.splice(0)) resolve();
   }
 
   /** The next one with the same key becomes ready. */

@@ -19,7 +19,7 @@ class JobsController {
 }
 Controller()(JobsController);
 const descriptor = Object.getOwnPropertyDescriptor(JobsController.prototype, 'handle');
-MqttEventPattern('jobs/+', { qos: 1 })(JobsController.prototype, 'handle', descriptor);
+MqttEventPattern('jobs/+', { qos: 2 })(JobsController.prototype, 'handle', descriptor);
 
 class AppModule {}
 Module({ controllers: [JobsController] })(AppModule);

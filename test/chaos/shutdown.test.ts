@@ -15,7 +15,7 @@ afterAll(() => built[Symbol.asyncDispose]());
 
 describeOnBrokers(
   'SIGTERM while 20 handlers run',
-  ({ protocolVersion, start }) => {
+  ({ protocolVersion, start, kind }) => {
     it('lets all of them end and be acknowledged: none comes again after the restart', async () => {
       await using broker = await start();
       await using device = await connectDevice(broker.url, { protocolVersion });
@@ -23,7 +23,11 @@ describeOnBrokers(
       await using service = await createChild('service.mjs', settings);
       service.start();
       await service.said('ready');
-      for (let job = 0; job < JOBS; job++) await device.publish(`jobs/${job}`, String(job), { qos: 1 });
+      // Aedes 1.2 delivers again what has been through PUBREC, PUBREL and PUBCOMP.
+      const qosOf = (job: number) => (kind === 'aedes' || job % 2 === 0 ? 1 : 2);
+      for (let job = 0; job < JOBS; job++) {
+        await device.publish(`jobs/${job}`, String(job), { qos: qosOf(job) });
+      }
       await service.said('begin', JOBS);
       expect(service.messages('end').length).toBeLessThan(JOBS);
       expect(await service.end('SIGTERM')).toBe('SIGTERM'); // Nest's own way to end, when all is done

@@ -90,6 +90,64 @@ describeOnBrokers('closing a server', ({ protocolVersion, start }) => {
     await until(() => runs === 2);
   });
 
+  it('is waited for by a listen() that comes meanwhile', async () => {
+    const gate = closedGate();
+    const handled: unknown[] = [];
+    const server = await serve('jobs/+', async (data) => {
+      handled.push(data);
+      await gate.opened;
+    });
+    await device.publish('jobs/a', '1', { qos: 1 });
+    await until(() => handled.length === 1);
+    const closing = server.close();
+    const listening = new Promise<unknown>((resolve) => server.listen(resolve));
+    gate.open();
+    await closing;
+    expect(await listening).toBeUndefined();
+    await device.publish('jobs/a', '2', { qos: 1 });
+    await until(() => handled.length === 2);
+  });
+
+  it('leaves what has not begun by the deadline to the broker, also for a listen() of the same server', async () => {
+    const gate = closedGate();
+    const handled: unknown[] = [];
+    const handle = async (data: unknown) => {
+      handled.push(data);
+      if (data === 1) await gate.opened;
+    };
+    const server = await serve('jobs/+', handle, { ...kept, drainTimeoutMs: 50 });
+    for (const job of [1, 2, 3]) await device.publish('jobs/a', String(job), { qos: 1 });
+    await until(() => handled.length === 1);
+    await server.close();
+    expect(await new Promise<unknown>((resolve) => server.listen(resolve))).toBeUndefined();
+    await until(() => handled.includes(3));
+    expect(handled.slice(0, 3)).toEqual([1, 2, 3]);
+    gate.open();
+  });
+
+  it('gives up what waits for a retry and cannot come again', async () => {
+    const server = new ServerMqtt({ url: proxy.url, protocolVersion, ...kept });
+    servers.push(server);
+    let runs = 0;
+    const fail = () => {
+      runs++;
+      return Promise.reject(new Error('too hot'));
+    };
+    const options = {
+      qos: 1,
+      ack: 'receipt',
+      retry: { attempts: 3, delayMs: 60_000 },
+      deadLetter: 'graves',
+    } as const;
+    server.addHandler('jobs/+', fail, true, options);
+    expect(await new Promise<unknown>((resolve) => server.listen(resolve))).toBeUndefined();
+    await device.subscribe('graves');
+    await device.publish('jobs/a', 'body', { qos: 1 });
+    await until(() => runs === 1);
+    await server.close();
+    expect((await device.next('graves')).payload.toString()).toContain('body');
+  });
+
   it('unsubscribes at the next start from what is retired, and keeps the rest', async () => {
     const handled: unknown[] = [];
     const old = await serve('old/{id}', () => undefined, kept);

@@ -61,7 +61,7 @@ describe('Dispatcher', () => {
     const [running, waiting] = [dispatch('a'), dispatch('a')];
     await pipeline.drain(1);
     gate.open();
-    await until(() => waiting.length === 1);
+    await until(() => running.length + waiting.length === 2);
     expect([running, waiting]).toEqual([[ACKNOWLEDGE], [WITHHOLD]]);
   });
 
@@ -124,6 +124,7 @@ function createDispatcher(
     options: server,
     logger: Object.assign(new CapturedLogs(), { error: note, warn: note }),
     concurrency: 1000,
+    keepsSession: true,
     publish: () => Promise.resolve(),
     normalizePattern: (pattern) => {
       if (pattern === 'throw') throw new RangeError('Maximum call stack size exceeded');

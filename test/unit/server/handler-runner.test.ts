@@ -175,6 +175,7 @@ function createRunner({ kind = 'event', withHooks, publish }: RunnerSetup = {}) 
     withHooks: withHooks ?? ((_, run) => run()),
     conclude: (_, outcome, attempts) => void conclusions.push({ outcome, attempts }),
     closing: closing.signal,
+    keepsSession: true,
   });
   const run = (handle: Handle, options: MqttHandlerOptions = {}, incoming: object = {}) => {
     const route = kind === 'event' ? createRoute('a', options) : createMessageRoute('a', options);

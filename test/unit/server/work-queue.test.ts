@@ -122,12 +122,13 @@ describe('WorkQueue', () => {
     expect(idle).toBe(2);
   });
 
-  it('drops everything that waits after stop(), when its turn comes, and is idle then', async () => {
+  it('drops everything that waits with clear(), at once, and is idle when the rest has ended', async () => {
     const { queue, lane, submit, started, dropped, end } = createQueue();
     submit(lane, 'running', { key: 'k' });
     submit(lane, 'a', { key: 'k', droppable: false });
     submit(lane, 'b', { key: 'k' });
-    queue.stop();
+    queue.clear();
+    expect(dropped).toEqual(['a', 'b']);
     const idle = queue.idle();
     await end('running');
     await idle;
