@@ -46,7 +46,7 @@ export class TcpProxy implements AsyncDisposable {
 
   /** Resets every connection, on both sides. */
   cut(): void {
-    DIRECTIONS.forEach((direction) => this.#sources[direction].forEach((socket) => socket.resetAndDestroy()));
+    DIRECTIONS.forEach((direction) => this.#sources[direction].forEach(reset));
   }
 
   /** Resets every connection when `bytes` more have been passed on, in the middle of a packet if it so happens. */
@@ -111,7 +111,7 @@ export class TcpProxy implements AsyncDisposable {
     });
     if (this.#paused.has(direction)) from.pause();
     from.on('end', () => to.end());
-    from.on('error', () => to.resetAndDestroy());
+    from.on('error', () => reset(to));
     from.on('close', () => {
       sources.delete(from);
       to.destroySoon();
@@ -124,6 +124,12 @@ export async function startTcpProxy(broker: { readonly port: number }): Promise<
   const proxy = new TcpProxy(broker.port);
   await proxy.listen();
   return proxy;
+}
+
+/** Node 20 never ends, in its clean-up at exit, if a socket is reset that is being shut down. */
+function reset(socket: Socket): void {
+  if (socket.writableEnded) socket.destroy();
+  else socket.resetAndDestroy();
 }
 
 const DIRECTIONS: readonly Direction[] = ['toBroker', 'toClient'];
