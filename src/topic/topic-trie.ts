@@ -6,6 +6,9 @@ interface Node<T> {
   /** The values of filters that end in `#` below this level. */
   multi: T[] | undefined;
   single: Node<T> | undefined;
+  /** The first literal level below, and its node: most nodes have no other, and a `Map` would be more loads from memory. */
+  literal: string | undefined;
+  literalNode: Node<T> | undefined;
   literals: Map<string, Node<T>> | undefined;
 }
 
@@ -39,15 +42,30 @@ export class TopicTrie<T> {
 }
 
 function createNode<T>(): Node<T> {
-  return { values: undefined, multi: undefined, single: undefined, literals: undefined };
+  return {
+    values: undefined,
+    multi: undefined,
+    single: undefined,
+    literal: undefined,
+    literalNode: undefined,
+    literals: undefined,
+  };
 }
 
 function child<T>(node: Node<T>, level: string): Node<T> {
   if (level === '+') return (node.single ??= createNode());
-  const literals = (node.literals ??= new Map<string, Node<T>>());
-  let next = literals.get(level);
-  if (next === undefined) literals.set(level, (next = createNode()));
+  const known = literalChild(node, level);
+  if (known !== undefined) return known;
+  const next = createNode<T>();
+  if (node.literal === undefined) {
+    node.literal = level;
+    node.literalNode = next;
+  } else (node.literals ??= new Map<string, Node<T>>()).set(level, next);
   return next;
+}
+
+function literalChild<T>(node: Node<T>, level: string): Node<T> | undefined {
+  return node.literal === level ? node.literalNode : node.literals?.get(level);
 }
 
 function collectMatches<T>(node: Node<T>, levels: readonly string[], index: number, found: T[]): void {
@@ -57,7 +75,7 @@ function collectMatches<T>(node: Node<T>, levels: readonly string[], index: numb
     if (node.values !== undefined) found.push(...node.values);
     return;
   }
-  const literal = node.literals?.get(levels[index]!);
+  const literal = literalChild(node, levels[index]!);
   if (literal !== undefined) collectMatches(literal, levels, index + 1, found);
   if (wildcards && node.single !== undefined) collectMatches(node.single, levels, index + 1, found);
 }
@@ -79,11 +97,17 @@ function* nextNodes<T>(
 ): Generator<Node<T>, void> {
   if (wildcards && node.single !== undefined) yield node.single;
   if (!isWildcard(level)) {
-    const literal = node.literals?.get(level);
+    const literal = literalChild(node, level);
     if (literal !== undefined) yield literal;
     return;
   }
-  for (const [literal, next] of node.literals ?? []) if (index > 0 || !literal.startsWith('$')) yield next;
+  if (node.literalNode !== undefined && isWithinWildcard(node.literal!, index)) yield node.literalNode;
+  for (const [literal, next] of node.literals ?? []) if (isWithinWildcard(literal, index)) yield next;
+}
+
+/** A leading wildcard does not stand for a level that begins with "$" [MQTT-4.7.2-1]. */
+function isWithinWildcard(literal: string, index: number): boolean {
+  return index > 0 || !literal.startsWith('$');
 }
 
 /** Everything at and below a level: what a filter that ends in `#` there overlaps with. */
