@@ -5,13 +5,13 @@ import type { MqttClient } from 'mqtt';
 import type { Observable } from 'rxjs';
 import { MqttConnection } from '../connection/mqtt-connection.js';
 import type { MqttStatus } from '../connection/mqtt-status.js';
+import { cannotPublish } from '../connection/publish-problem.js';
 import {
   ConfigurationError,
   ConnectionError,
   describeError,
   MqttTransportError,
   printable,
-  PublishError,
   RemoteError,
 } from '../errors.js';
 import { ACKNOWLEDGE } from '../message/decision.js';
@@ -115,8 +115,7 @@ export class ClientMqtt extends ClientProxy<MqttEvents> {
   async #request(packet: ReadPacket, id: string): Promise<void> {
     const { call, options } = this.#toCall(packet);
     const problem = topicNameProblem(call.topic);
-    if (problem !== undefined)
-      throw new PublishError(`Cannot publish to "${call.topic}": ${problem}`, call.topic);
+    if (problem !== undefined) throw cannotPublish(call.topic, problem);
     const dialect = this.#dialectInUse();
     await this.#replies.ensure(dialect.replyTopic(call.topic));
     const publication = await dialect.encodeRequest(call, id);

@@ -76,10 +76,6 @@ export class MqttConnection {
     return this.#client;
   }
 
-  get protocolVersion(): number {
-    return this.#options.protocolVersion ?? 4;
-  }
-
   /**
    * Connects, and resolves when every session listener has done its part. Calls while it is open share one promise.
    * @throws {ConnectionError} if the broker cannot be reached (`maxConnectionAttempts`) or refuses the connection

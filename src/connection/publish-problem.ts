@@ -1,10 +1,16 @@
 import type { MqttClient } from 'mqtt';
+import { PublishError } from '../errors.js';
 import type { MqttRecordOptions, PublishProperties } from '../message/mqtt-record.js';
 import { topicNameProblem } from '../topic/topic-name.js';
 
 const MAX_EXPIRY_SECONDS = 0xffff_ffff;
 const MAX_BYTES = 65_535;
 const TEXT = `a string without null characters of up to ${MAX_BYTES} bytes`;
+
+/** A message that is not valid, before it is given to MQTT.js. */
+export function cannotPublish(topic: string, problem: string): PublishError {
+  return new PublishError(`Cannot publish to "${topic}": ${problem}`, topic);
+}
 
 /** Why a message must not be given to MQTT.js, which would break the connection over it or never answer. */
 export function publishProblem(

@@ -1,7 +1,7 @@
 import type { IClientPublishOptions, MqttClient } from 'mqtt';
 import { ConnectionError, PublishError } from '../errors.js';
 import type { MqttRecordOptions } from '../message/mqtt-record.js';
-import { publishProblem } from './publish-problem.js';
+import { cannotPublish, publishProblem } from './publish-problem.js';
 import { describeReasonCode } from './reason-code.js';
 import { MESSAGE_REMOVED } from './replay-guard.js';
 
@@ -28,7 +28,7 @@ export class Publisher {
     options: MqttRecordOptions,
   ): Promise<void> {
     const problem = publishProblem(client, topic, payload, options);
-    if (problem !== undefined) throw new PublishError(`Cannot publish to "${topic}": ${problem}`, topic);
+    if (problem !== undefined) throw cannotPublish(topic, problem);
     return new Promise((resolve, reject) => {
       const unsettled = { reject, volatile: client.connected && !options.qos };
       const settle = (error?: Error | null): void => {

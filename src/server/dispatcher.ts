@@ -44,7 +44,6 @@ export class Dispatcher {
       return;
     }
     const incoming = readIncoming(message, this.#settings);
-    if (incoming instanceof Promise) incoming.catch(() => undefined); // each run hears of it
     const decision = new JointDecision(routes.length, message.settle);
     for (const route of routes) this.#submit({ route, message, incoming, decide: decision.vote() });
   }
@@ -58,13 +57,14 @@ export class Dispatcher {
       log.dropped(message);
     };
     const droppable = message.packet.qos === 0;
+    let key: string | undefined;
+    let run = (): Promise<void> => runner.run(job);
     try {
-      const key = keyOf(route, message);
-      queue.submit(route.lane, { key, droppable, run: () => runner.run(job), drop });
+      key = keyOf(route, message);
     } catch (error) {
-      // the user's function that gives the key
-      queue.submit(route.lane, { key: undefined, droppable, run: () => runner.fail(job, error), drop });
+      run = () => runner.fail(job, error); // the user's function that gives the key
     }
+    queue.submit(route.lane, { key, droppable, run, drop });
   }
 }
 

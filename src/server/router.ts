@@ -36,7 +36,7 @@ export class Router {
       const planned = this.#byIdentifier.get(identifiers);
       return planned === undefined ? [] : [planned];
     }
-    const planned = new Set([identifiers].flat().map((identifier) => this.#byIdentifier.get(identifier)));
+    const planned = new Set(identifiers.map((identifier) => this.#byIdentifier.get(identifier)));
     return [...planned].filter((subscription) => subscription !== undefined);
   }
 
