@@ -59,7 +59,10 @@ export class SubscriptionError extends MqttTransportError {
 export class PublishError extends MqttTransportError {
   readonly code = 'ERR_MQTT_PUBLISH';
 
-  /** @param reasonCode the Reason Code of the broker's PUBACK or PUBREC, if that is what refused the message */
+  /**
+   * @param reasonCode the Reason Code of the broker's PUBACK or PUBREC, if that is what refused the message; 0x95 for one that
+   * is not sent because it is larger than the broker's Maximum Packet Size
+   */
   constructor(
     message: string,
     readonly topic: string,
@@ -80,6 +83,27 @@ export class CodecError extends MqttTransportError {
     options?: ErrorOptions,
   ) {
     super(message, options);
+  }
+}
+
+/** No reply came within `timeoutMs` of the request, or of the reply before. */
+export class RequestTimeoutError extends MqttTransportError {
+  readonly code = 'ERR_MQTT_REQUEST_TIMEOUT';
+
+  constructor(
+    readonly topic: string,
+    readonly timeoutMs: number,
+  ) {
+    super(`No reply to the request on "${topic}" within ${timeoutMs} ms`);
+  }
+}
+
+/** Nobody is subscribed to the topic of a request. Brokers say so on MQTT 5 only, for QoS 1 and 2. */
+export class NoRespondersError extends MqttTransportError {
+  readonly code = 'ERR_MQTT_NO_RESPONDERS';
+
+  constructor(readonly topic: string) {
+    super(`Nobody is subscribed to "${topic}", where the request went (0x10 No matching subscribers)`);
   }
 }
 

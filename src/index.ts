@@ -13,7 +13,8 @@ export {
 export { Topic, TopicParam, UserProperty } from './server/param-decorators.js';
 
 export { ClientMqtt } from './client/client-mqtt.js';
-export type { ClientMqttOptions } from './client/client-options.js';
+export type { ClientMqttOptions, SendToManyOptions } from './client/client-options.js';
+export type { ResponderReply } from './client/gather-request.js';
 
 export { MqttRecord, type MqttRecordOptions, type PublishProperties } from './message/mqtt-record.js';
 export { MqttRecordBuilder } from './message/mqtt-record-builder.js';
@@ -35,8 +36,10 @@ export {
   ConfigurationError,
   ConnectionError,
   MqttTransportError,
+  NoRespondersError,
   PublishError,
   RemoteError,
+  RequestTimeoutError,
   SubscriptionError,
   type RefusedSubscription,
 } from './errors.js';

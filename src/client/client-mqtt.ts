@@ -1,37 +1,30 @@
-import { randomUUID } from 'node:crypto';
 import { Logger } from '@nestjs/common';
 import { ClientProxy, type MqttEvents, type ReadPacket, type WritePacket } from '@nestjs/microservices';
 import type { MqttClient } from 'mqtt';
-import type { Observable } from 'rxjs';
+import { defer, mergeMap, Observable } from 'rxjs';
 import { MqttConnection } from '../connection/mqtt-connection.js';
 import type { MqttStatus } from '../connection/mqtt-status.js';
-import { cannotPublish } from '../connection/publish-problem.js';
-import {
-  ConfigurationError,
-  ConnectionError,
-  describeError,
-  MqttTransportError,
-  printable,
-  RemoteError,
-} from '../errors.js';
-import { ACKNOWLEDGE } from '../message/decision.js';
-import type { InboundMessage } from '../message/inbound-message.js';
-import { unwrapRecord, type MqttRecordOptions } from '../message/mqtt-record.js';
+import { ConfigurationError, MqttTransportError, RemoteError } from '../errors.js';
+import { unwrapRecord } from '../message/mqtt-record.js';
 import { topicNameProblem } from '../topic/topic-name.js';
-import type { ClientMqttOptions } from './client-options.js';
-import { createDialect } from './create-dialect.js';
-import { PendingRequests } from './pending-requests.js';
-import { ReplySubscriptions } from './reply-subscriptions.js';
-import type { InboundReply, OutboundCall, OutboundPublication, RequestDialect } from './request-dialect.js';
+import type { ClientMqttOptions, SendToManyOptions } from './client-options.js';
+import { ClientPublisher } from './client-publisher.js';
+import { GatherRequest, type ResponderReply } from './gather-request.js';
+import type { OutboundCall } from './request-dialect.js';
+import { Requester } from './requester.js';
+import { SendRequest } from './send-request.js';
 
-const DEFAULT_REPLY_TOPIC = 'clients/{clientId}/replies';
+type CallPacket = ReadPacket & { readonly metadata?: Readonly<Record<string, string>> };
+
+const DEFAULT_TIMEOUT_MS = 30_000;
 
 /**
  * Nest's client proxy for MQTT 3.1.1 and 5.
  *
  * `emit` completes when the broker has acknowledged the message (QoS 1 and 2) or it is written (QoS 0), and fails with a
  * {@link PublishError} or a {@link ConnectionError}. `send` emits the replies, and fails with a {@link RemoteError} that
- * holds what the handler threw. Both take data, or an `MqttRecord` with options.
+ * holds what the handler threw, a {@link RequestTimeoutError} when no reply comes in time, or a {@link NoRespondersError};
+ * unsubscribing from it stops the handler. All take data, or an `MqttRecord` with options.
  *
  * @example
  * ```ts
@@ -39,31 +32,59 @@ const DEFAULT_REPLY_TOPIC = 'clients/{clientId}/replies';
  * ```
  */
 export class ClientMqtt extends ClientProxy<MqttEvents> {
-  readonly #options: ClientMqttOptions;
   readonly #connection: MqttConnection;
-  readonly #pending = new PendingRequests();
-  readonly #replies: ReplySubscriptions;
-  readonly #logger = new Logger(ClientMqtt.name);
-  #dialect: RequestDialect | undefined;
-  #strayReplyReported = false;
-  #reading: Promise<void> = Promise.resolve();
+  readonly #publisher: ClientPublisher;
+  readonly #requester: Requester;
+  readonly #timeoutMs: number;
 
   /** @throws {ConfigurationError} if an option is wrong */
   constructor(options: ClientMqttOptions = {}) {
     super();
-    checkReplyTopic(options.replyTopic);
-    this.#options = options;
+    checkTopic('replyTopic', options.replyTopic);
+    checkTopic('cancelTopic', options.cancelTopic === false ? undefined : options.cancelTopic);
+    this.#timeoutMs = checkTimeout(options.timeoutMs);
     const maxConnectionAttempts = options.maxConnectionAttempts ?? 1;
     this.#connection = new MqttConnection({ ...options, maxConnectionAttempts }, ClientMqtt.name);
-    this.#connection.onSession(({ clientId }) => this.#useReplyTopicOf(clientId));
-    this.#connection.onMessage((message) => this.#receive(message));
-    this.#connection.onClosed((error) => this.#pending.failAll(error));
-    this.#replies = new ReplySubscriptions(this.#connection, (error) => this.#pending.failAll(error));
+    this.#publisher = new ClientPublisher(this.#connection, options.userProperties);
+    const logger = new Logger(ClientMqtt.name);
+    this.#requester = new Requester(this.#connection, this.#publisher, options, logger);
   }
 
   /** What the connection to the broker does: `connected`, `disconnected`, `reconnecting`, `closed`. */
   override get status(): Observable<MqttStatus> {
     return this.#connection.status;
+  }
+
+  /**
+   * Sends one request to all responders, and emits what each of them answers, as it comes. Completes when `max` of them
+   * have answered, or after `timeoutMs`, with as many as there are by then; who still works on it is told to stop.
+   * Responders are members of different groups: a Shared Subscription gives the request to one of its members.
+   *
+   * @example
+   * ```ts
+   * const replies = await lastValueFrom(client.sendToMany<Health>('health', {}, { timeoutMs: 500 }).pipe(toArray()));
+   * for (const { responder, value, error } of replies) console.log(responder, error?.message ?? value);
+   * ```
+   */
+  sendToMany<TResult = unknown>(
+    pattern: unknown,
+    data: unknown,
+    options: SendToManyOptions = {},
+  ): Observable<ResponderReply<TResult>> {
+    const max = checkMax(options.max);
+    checkTimeout(options.timeoutMs);
+    return defer(() => this.connect()).pipe(
+      mergeMap(
+        () =>
+          new Observable<ResponderReply>((subscriber) => {
+            const packet: CallPacket = { pattern, data };
+            this.onDispatchHook?.(packet);
+            const call = this.#toCall(packet);
+            const timeoutMs = options.timeoutMs ?? call.options.timeoutMs ?? this.#timeoutMs;
+            return this.#requester.request(call, new GatherRequest(timeoutMs, max, subscriber));
+          }),
+      ),
+    ) as Observable<ResponderReply<TResult>>;
   }
 
   /**
@@ -74,8 +95,9 @@ export class ClientMqtt extends ClientProxy<MqttEvents> {
     return this.#connection.open();
   }
 
-  /** Disconnects; requests that wait for a reply fail with a {@link ConnectionError}. */
+  /** Disconnects; requests that wait for a reply fail with a {@link ConnectionError}, and their handlers are stopped. */
   override close(): Promise<void> {
+    this.#requester.cancelAll();
     return this.#connection.close();
   }
 
@@ -95,16 +117,16 @@ export class ClientMqtt extends ClientProxy<MqttEvents> {
   }
 
   protected override publish(packet: ReadPacket, callback: (packet: WritePacket) => void): () => void {
-    const id = randomUUID();
-    this.#pending.add(id, callback);
-    this.#request(packet, id).catch((error: unknown) => this.#pending.fail(id, error));
-    return () => this.#pending.delete(id);
+    const call = this.#toCall(packet);
+    const timeoutMs = call.options.timeoutMs ?? this.#timeoutMs;
+    return this.#requester.request(call, new SendRequest(call.topic, timeoutMs, callback));
   }
 
   protected override async dispatchEvent<T = void>(packet: ReadPacket): Promise<T> {
-    const { call, options } = this.#toCall(packet);
-    const publication = await this.#dialectInUse().encodeEvent(call);
-    return (await this.#publish(call.topic, publication, options)) as T;
+    const call = this.#toCall(packet);
+    const publication = await this.#requester.dialect.encodeEvent(call);
+    await this.#publisher.publish(call.topic, publication, call.options);
+    return undefined as T;
   }
 
   /** What a handler threw becomes a {@link RemoteError}; what failed on this side stays as it is. */
@@ -112,102 +134,26 @@ export class ClientMqtt extends ClientProxy<MqttEvents> {
     return error instanceof MqttTransportError ? error : new RemoteError(error);
   }
 
-  async #request(packet: ReadPacket, id: string): Promise<void> {
-    const { call, options } = this.#toCall(packet);
-    const problem = topicNameProblem(call.topic);
-    if (problem !== undefined) throw cannotPublish(call.topic, problem);
-    const dialect = this.#dialectInUse();
-    await this.#replies.ensure(dialect.replyTopic(call.topic));
-    const publication = await dialect.encodeRequest(call, id);
-    if (this.#pending.has(id)) await this.#publish(call.topic, publication, options);
-  }
-
-  #toCall(packet: ReadPacket & { readonly metadata?: Readonly<Record<string, string>> }): {
-    call: OutboundCall;
-    options: MqttRecordOptions;
-  } {
+  #toCall(packet: CallPacket): OutboundCall {
     const { data, options } = unwrapRecord(packet.data);
     const pattern: unknown = packet.pattern;
     const topic = this.normalizePattern(packet.pattern as string);
-    return { call: { topic, pattern, data, metadata: packet.metadata, packet }, options };
-  }
-
-  /** The client's User Properties, then the hook's, then the record's; a record cannot redirect the replies. */
-  #publish(
-    topic: string,
-    { payload, properties }: OutboundPublication,
-    options: MqttRecordOptions,
-  ): Promise<void> {
-    const userProperties = {
-      ...this.#options.userProperties,
-      ...properties?.userProperties,
-      ...options.properties?.userProperties,
-    };
-    const { responseTopic, correlationData } = properties ?? {};
-    return this.#connection.publish(topic, payload, {
-      ...options,
-      properties: {
-        ...properties,
-        ...options.properties,
-        ...(responseTopic !== undefined && { responseTopic }),
-        ...(correlationData !== undefined && { correlationData }),
-        userProperties,
-      },
-    });
-  }
-
-  #receive(message: InboundMessage): void {
-    message.settle(ACKNOWLEDGE);
-    const inbound = this.#dialect?.readReply(message);
-    if (!(inbound instanceof Promise)) {
-      this.#take(message, inbound);
-      return;
-    }
-    this.#reading = Promise.all([inbound, this.#reading]).then(
-      ([reply]) => this.#take(message, reply), // in the order in which they came
-      (error: unknown) =>
-        this.#logger.error(printable(`Cannot read the reply on "${message.topic}": ${describeError(error)}`)),
-    );
-  }
-
-  #take(message: InboundMessage, inbound: InboundReply | undefined): void {
-    if (inbound === undefined || !this.#pending.has(inbound.id)) this.#reportStrayReply(message);
-    else this.#deliver(inbound);
-  }
-
-  #deliver({ id, decode }: InboundReply): void {
-    try {
-      this.#pending.deliver(id, decode());
-    } catch (error) {
-      this.#pending.fail(id, error);
-    }
-  }
-
-  /** Late replies are no fault: one line at all. */
-  #reportStrayReply({ topic }: InboundMessage): void {
-    if (this.#strayReplyReported) return;
-    this.#strayReplyReported = true;
-    this.#logger.warn(
-      printable(
-        `Dropped a message on "${topic}" that replies to no pending request; others are not reported`,
-      ),
-    );
-  }
-
-  #dialectInUse(): RequestDialect {
-    if (this.#dialect === undefined) throw new ConnectionError('Not connected', this.#connection.address);
-    return this.#dialect;
-  }
-
-  #useReplyTopicOf(clientId: string): void {
-    const level = (clientId || randomUUID()).replaceAll(/[+#\0]/g, '_');
-    const replyTopic = (this.#options.replyTopic ?? DEFAULT_REPLY_TOPIC).replaceAll('{clientId}', level);
-    this.#dialect = createDialect(this.#options, replyTopic);
+    return { topic, pattern, data, options, metadata: packet.metadata, packet };
   }
 }
 
-function checkReplyTopic(replyTopic = DEFAULT_REPLY_TOPIC): void {
-  const problem = replyTopic.startsWith('$') ? 'it must not begin with "$"' : topicNameProblem(replyTopic);
-  if (problem !== undefined)
-    throw new ConfigurationError(`The replyTopic "${replyTopic}" is invalid: ${problem}`);
+function checkTopic(option: string, topic: string | undefined): void {
+  if (topic === undefined) return;
+  const problem = topic.startsWith('$') ? 'it must not begin with "$"' : topicNameProblem(topic);
+  if (problem !== undefined) throw new ConfigurationError(`The ${option} "${topic}" is invalid: ${problem}`);
+}
+
+function checkTimeout(timeoutMs = DEFAULT_TIMEOUT_MS): number {
+  if (timeoutMs >= 0) return timeoutMs;
+  throw new ConfigurationError(`timeoutMs must be 0 or more, not ${String(timeoutMs)}`);
+}
+
+function checkMax(max = Infinity): number {
+  if (max === Infinity || (Number.isInteger(max) && max >= 1)) return max;
+  throw new ConfigurationError(`max must be 1 or more, not ${String(max)}`);
 }

@@ -1,8 +1,17 @@
 import type { Codec } from '../codec/codec.js';
+import { encodeMqtt5Cancellation } from '../message/cancellation.js';
 import type { InboundMessage } from '../message/inbound-message.js';
-import { decodeMqtt5Reply } from '../message/mqtt5-reply.js';
+import { decodeMqtt5Reply, MANY_REPLIES, signerOf } from '../message/mqtt5-reply.js';
 import { encodeData } from './encode-data.js';
-import type { InboundReply, OutboundCall, OutboundPublication, RequestDialect } from './request-dialect.js';
+import type {
+  InboundReply,
+  OutboundCall,
+  OutboundPublication,
+  RequestDetails,
+  RequestDialect,
+} from './request-dialect.js';
+
+const MAX_EXPIRY_SECONDS = 0xffff_ffff;
 
 /**
  * Response Topic and Correlation Data; the payload is the data alone.
@@ -21,12 +30,23 @@ export class Mqtt5Dialect implements RequestDialect {
     return this.#replyTopic;
   }
 
-  encodeRequest(call: OutboundCall, id: string): OutboundPublication {
+  encodeRequest(call: OutboundCall, { id, timeoutMs, many }: RequestDetails): OutboundPublication {
     const { payload, properties } = this.encodeEvent(call);
+    const messageExpiryInterval = Math.ceil(timeoutMs / 1000);
     return {
       payload,
-      properties: { ...properties, responseTopic: this.#replyTopic, correlationData: Buffer.from(id) },
+      properties: {
+        ...properties,
+        ...(isExpiry(messageExpiryInterval) && { messageExpiryInterval }),
+        ...(many && { userProperties: { ...properties?.userProperties, ...MANY_REPLIES } }),
+        responseTopic: this.#replyTopic,
+        correlationData: Buffer.from(id),
+      },
     };
+  }
+
+  encodeCancellation(id: string): OutboundPublication {
+    return { payload: '', properties: encodeMqtt5Cancellation(this.#replyTopic, id) };
   }
 
   encodeEvent({ data, metadata }: OutboundCall): OutboundPublication {
@@ -35,8 +55,13 @@ export class Mqtt5Dialect implements RequestDialect {
 
   readReply({ topic, payload, packet: { properties = {} } }: InboundMessage): InboundReply | undefined {
     const id = topic === this.#replyTopic ? properties.correlationData?.toString() : undefined;
-    return id === undefined
-      ? undefined
-      : { id, decode: () => decodeMqtt5Reply(payload, properties, this.#codec) };
+    if (id === undefined) return undefined;
+    const responder = signerOf(properties);
+    return { id, responder, decode: () => decodeMqtt5Reply(payload, properties, this.#codec) };
   }
+}
+
+/** A Four Byte Integer, and not "for ever": section 3.3.2.3.3. */
+function isExpiry(seconds: number): boolean {
+  return seconds > 0 && seconds <= MAX_EXPIRY_SECONDS;
 }

@@ -13,7 +13,7 @@ import { describeDisconnect, describeError } from './failure.js';
 import { InboundPublishes } from './inbound-publishes.js';
 import { MqttStatus } from './mqtt-status.js';
 import { endClient } from './end-client.js';
-import { Publisher } from './publisher.js';
+import { Publisher, type PublishReceipt } from './publisher.js';
 import { guardReplay } from './replay-guard.js';
 import { toSession, type Session } from './session.js';
 import { unsubscribe } from './unsubscribe.js';
@@ -21,6 +21,8 @@ import { subscribe, type SubscriptionGrant, type SubscriptionRequest } from './s
 
 /** Runs after each CONNACK, the first one before `open()` resolves. */
 type SessionListener = (session: Session) => Promise<void> | void;
+/** Runs when the connection is lost, before it is made again. */
+type LostListener = (error: ConnectionError) => void;
 type MessageListener = (message: InboundMessage) => void;
 /** Runs when the connection is closed for good, and will not be made again by itself. */
 type ClosedListener = (error: Error) => void;
@@ -46,6 +48,7 @@ export class MqttConnection {
   readonly #inbound = new InboundPublishes();
   readonly #sessionListeners: SessionListener[] = [];
   readonly #messageListeners: MessageListener[] = [];
+  readonly #lostListeners: LostListener[] = [];
   readonly #closedListeners: ClosedListener[] = [];
   readonly #eventListeners: { event: keyof MqttEvents; listener: MqttEvents[keyof MqttEvents] }[] = [];
   #client: MqttClient | undefined;
@@ -102,6 +105,10 @@ export class MqttConnection {
     this.#messageListeners.push(listener);
   }
 
+  onLost(listener: LostListener): void {
+    this.#lostListeners.push(listener);
+  }
+
   onClosed(listener: ClosedListener): void {
     this.#closedListeners.push(listener);
   }
@@ -150,7 +157,11 @@ export class MqttConnection {
    * Resolves when the broker has acknowledged the message (QoS 1 and 2) or it has been written (QoS 0).
    * @throws {PublishError}
    */
-  async publish(topic: string, payload: Buffer | string, options: MqttRecordOptions): Promise<void> {
+  async publish(
+    topic: string,
+    payload: Buffer | string,
+    options: MqttRecordOptions,
+  ): Promise<PublishReceipt> {
     return this.#publisher.publish(this.#connected(), topic, payload, options);
   }
 
@@ -197,6 +208,7 @@ export class MqttConnection {
     );
     client.on('disconnect', (packet) => own(() => this.#onDisconnect(describeDisconnect(packet)))());
     guardReplay(client);
+    this.#publisher.watch(client);
     client.on('packetsend', ({ cmd }) => {
       if (cmd === 'disconnect') this.#inbound.end();
     });
@@ -259,12 +271,18 @@ export class MqttConnection {
     if (!this.#ready.pending) this.#ready = new Deferred();
     if (lost && this.#opening?.pending) this.#failures.noteLossWhileSubscribing();
     this.#status.next(MqttStatus.CLOSED);
+    if (lost) this.#tellOfLoss();
     const retries = client.options.reconnectPeriod !== 0;
     if (this.#opening?.pending) this.#onFailedAttempt(retries);
     else if (lost)
       this.#logger.warn(`Lost the connection to ${this.address}${retries ? ', connecting again' : ''}`);
     else this.#failures.report();
     if (!retries && this.#client === client) void this.#end(this.#failures.toError()); // does not reject
+  }
+
+  #tellOfLoss(): void {
+    const error = new ConnectionError(`The connection to ${this.address} was lost`, this.address);
+    for (const listener of this.#lostListeners) listener(error);
   }
 
   #onFailedAttempt(retries: boolean): void {

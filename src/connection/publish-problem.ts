@@ -8,8 +8,8 @@ const MAX_BYTES = 65_535;
 const TEXT = `a string without null characters of up to ${MAX_BYTES} bytes`;
 
 /** A message that is not valid, before it is given to MQTT.js. */
-export function cannotPublish(topic: string, problem: string): PublishError {
-  return new PublishError(`Cannot publish to "${topic}": ${problem}`, topic);
+export function cannotPublish(topic: string, problem: string, reasonCode?: number): PublishError {
+  return new PublishError(`Cannot publish to "${topic}": ${problem}`, topic, reasonCode);
 }
 
 /** Why a message must not be given to MQTT.js, which would break the connection over it or never answer. */

@@ -1,9 +1,16 @@
 import type { IClientPublishOptions, MqttClient } from 'mqtt';
 import { ConnectionError, PublishError } from '../errors.js';
 import type { MqttRecordOptions } from '../message/mqtt-record.js';
+import { packetSizeProblem } from './packet-size.js';
 import { cannotPublish, publishProblem } from './publish-problem.js';
-import { describeReasonCode } from './reason-code.js';
+import { describeReasonCode, PACKET_TOO_LARGE } from './reason-code.js';
 import { MESSAGE_REMOVED } from './replay-guard.js';
+
+/** What the broker said of a message that it took. */
+export interface PublishReceipt {
+  /** Nobody is subscribed to its topic: a broker may say so on MQTT 5, for QoS 1 and 2. */
+  readonly noMatchingSubscribers: boolean;
+}
 
 interface Unsettled {
   readonly reject: (error: Error) => void;
@@ -11,13 +18,30 @@ interface Unsettled {
   readonly volatile: boolean;
 }
 
+/** The Reason Code of a PUBACK or PUBREC: sections 3.4.2.1 and 3.5.2.1. */
+const NO_MATCHING_SUBSCRIBERS = 0x10;
+const TAKEN: PublishReceipt = { noMatchingSubscribers: false };
+const UNMATCHED: PublishReceipt = { noMatchingSubscribers: true };
+
 /** Publishes, and knows what has not been acknowledged: MQTT.js forgets it when the client ends. */
 export class Publisher {
   readonly #address: string;
   readonly #unsettled = new Set<Unsettled>();
+  /** The callbacks of messages that nobody is subscribed to: MQTT.js does not tell them. */
+  readonly #unmatched = new WeakSet<object>();
 
   constructor(address: string) {
     this.#address = address;
+  }
+
+  /** Before anything is published with this client. */
+  watch(client: MqttClient): void {
+    client.on('packetreceive', (packet) => {
+      if (packet.cmd !== 'puback' && packet.cmd !== 'pubrec') return;
+      if (packet.reasonCode !== NO_MATCHING_SUBSCRIBERS) return;
+      const outgoing = client.outgoing[packet.messageId!];
+      if (outgoing !== undefined) this.#unmatched.add(outgoing.cb);
+    });
   }
 
   /** @throws {PublishError} */
@@ -26,15 +50,17 @@ export class Publisher {
     topic: string,
     payload: Buffer | string,
     options: MqttRecordOptions,
-  ): Promise<void> {
+  ): Promise<PublishReceipt> {
     const problem = publishProblem(client, topic, payload, options);
     if (problem !== undefined) throw cannotPublish(topic, problem);
+    const excess = packetSizeProblem(client, topic, payload, options);
+    if (excess !== undefined) throw cannotPublish(topic, excess, PACKET_TOO_LARGE);
     return new Promise((resolve, reject) => {
       const unsettled = { reject, volatile: client.connected && !options.qos };
       const settle = (error?: Error | null): void => {
         this.#unsettled.delete(unsettled);
         if (error) reject(toPublishError(topic, error));
-        else resolve();
+        else resolve(this.#unmatched.has(settle) ? UNMATCHED : TAKEN);
       };
       this.#unsettled.add(unsettled);
       try {

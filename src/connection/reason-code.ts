@@ -2,6 +2,9 @@ import { ReasonCodes } from 'mqtt';
 
 const FAILURE = 0x80;
 
+/** What a broker would say of a message that is larger than it takes. */
+export const PACKET_TOO_LARGE = 0x95;
+
 /** The codes with which a broker says that the same CONNECT will be refused again. */
 const PERMANENT_REFUSALS: ReadonlySet<number> = new Set([
   0x01, 0x02, 0x04, 0x05, 0x81, 0x82, 0x84, 0x85, 0x86, 0x87, 0x8a, 0x8c, 0x90, 0x95, 0x99, 0x9a, 0x9b, 0x9c,

@@ -7,12 +7,33 @@ import type { Reply } from './reply.js';
 /** The User Property that tells the replies of a stream apart; a reply without it is the one and last value. */
 const REPLY_PROPERTY = 'nest-reply';
 
+/** In a request: several responders may answer. In a reply to it: who answers. */
+const REPLIES_PROPERTY = 'nest-replies';
+const RESPONDER_PROPERTY = 'nest-responder';
+
 type ReplyStatus = 'next' | 'complete' | 'error';
 
 /** A reply as a PUBLISH: its payload, and the User Properties that it adds. */
 export interface Mqtt5Reply {
   readonly encoded: EncodedPayload;
   readonly userProperties: Readonly<Record<string, string>>;
+}
+
+/** What a request says that several responders may answer. */
+export const MANY_REPLIES: Readonly<Record<string, string>> = { [REPLIES_PROPERTY]: 'many' };
+
+export function asksForMany({ userProperties }: PublishProperties): boolean {
+  return userProperties?.[REPLIES_PROPERTY] === 'many';
+}
+
+/** Says who answers, to a request that asks for it. */
+export function signature(responder: string): Readonly<Record<string, string>> {
+  return { [RESPONDER_PROPERTY]: responder };
+}
+
+export function signerOf({ userProperties }: PublishProperties): string | undefined {
+  const responder = userProperties?.[RESPONDER_PROPERTY];
+  return typeof responder === 'string' ? responder : undefined;
 }
 
 /** A last value with an empty payload takes two messages, for an empty `complete` carries no value. */

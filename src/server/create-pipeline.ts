@@ -1,10 +1,15 @@
 import type { LoggerService } from '@nestjs/common';
+import { RpcException } from '@nestjs/microservices';
+import type { PublishReceipt } from '../connection/publisher.js';
 import type { MqttRecordOptions } from '../message/mqtt-record.js';
 import { Conclusion } from './conclusion.js';
 import { Dispatcher } from './dispatcher.js';
+import type { HandlerRoute } from './handler-route.js';
 import { HandlerRunner } from './handler-runner.js';
 import type { MqttContext } from './mqtt-context.js';
+import { OpenRequests } from './open-requests.js';
 import { OutcomeLog } from './outcome-log.js';
+import { replyTopicRule } from './reply-topic-rule.js';
 import { Responder } from './responder.js';
 import { Router } from './router.js';
 import type { ServerMqttOptions } from './server-options.js';
@@ -24,37 +29,59 @@ interface PipelineSettings {
   readonly concurrency: number;
   /** Whether the broker keeps what is unacknowledged. */
   readonly keepsSession: boolean;
-  readonly publish: (topic: string, payload: Buffer | string, options: MqttRecordOptions) => Promise<void>;
+  readonly cancellations: HandlerRoute | undefined;
+  readonly clientId: () => string;
+  readonly publish: (
+    topic: string,
+    payload: Buffer | string,
+    options: MqttRecordOptions,
+  ) => Promise<PublishReceipt>;
   readonly normalizePattern: (pattern: unknown) => unknown;
   readonly withHooks: (context: MqttContext, run: () => Promise<void>) => Promise<void>;
 }
 
 const MAX_QUEUED = 10_000;
+const CLOSING = new RpcException({ status: 'error', message: 'The service is closing' });
+const CLOSING_REPLIES_MS = 1000;
 
 export function createPipeline(plan: SubscriptionPlan, settings: PipelineSettings): Pipeline {
-  const { options, publish, withHooks, normalizePattern } = settings;
+  const { options, publish, withHooks, normalizePattern, keepsSession, clientId } = settings;
   const { serializer, deserializer, userProperties, maxQueued = MAX_QUEUED, protocolVersion = 4 } = options;
   const closing = new AbortController();
+  const abandoned = new AbortController();
   const log = new OutcomeLog(settings.logger);
   const conclusion = new Conclusion({ publish, protocolVersion, log });
   const queue = new WorkQueue({ concurrency: settings.concurrency, maxQueued });
+  const responder = new Responder({ publish, serializer, userProperties, clientId });
+  const requests = new OpenRequests({ responder, keepsSession });
   const runner = new HandlerRunner({
-    responder: new Responder({ publish, serializer, userProperties }),
     withHooks,
     conclude: (job, outcome, attempts) => conclusion.draw(job, outcome, attempts),
+    abandoned: abandoned.signal,
     closing: closing.signal,
-    keepsSession: settings.keepsSession,
+    keepsSession,
   });
-  const router = new Router(plan);
-  const dispatcher = new Dispatcher({ router, queue, runner, log, deserializer, normalizePattern });
+  const dispatcher = new Dispatcher({
+    router: new Router(plan),
+    queue,
+    runner,
+    requests,
+    log,
+    deserializer,
+    normalizePattern,
+    cancellations: settings.cancellations,
+    replyTopicProblem: replyTopicRule(options),
+  });
   return {
     dispatcher,
     drain: async (timeoutMs) => {
       dispatcher.stop();
       closing.abort();
       await Promise.race([queue.idle(), expiry(timeoutMs)]);
+      await Promise.race([requests.closeAll(CLOSING), expiry(CLOSING_REPLIES_MS)]);
+      abandoned.abort();
       queue.clear();
-      log.reportDrops();
+      log.flush();
     },
   };
 }

@@ -39,6 +39,11 @@ export interface MqttHandlerOptions {
   readonly order?: MessageOrder | undefined;
   /** How many messages this handler works on at once. Default: as many as the server. */
   readonly concurrency?: number | undefined;
+  /**
+   * Answers a request whose Correlation Data and Response Topic have come before with what was answered then, instead of
+   * running it again: for requesters that repeat a request until it is answered. Kept in this process. Default: every request is run.
+   */
+  readonly dedupe?: DedupeOptions | undefined;
   /** How often an event handler that fails is run again, in this process. Default: once, which is not again. */
   readonly retry?: RetryOptions | undefined;
   /**
@@ -56,6 +61,14 @@ export interface MqttHandlerOptions {
 
 /** What is handled one after the other: see {@link MqttHandlerOptions.order}. */
 export type MessageOrder = 'topic' | 'none' | `{${string}}` | ((context: MqttContext) => string | undefined);
+
+/** How long, and how many replies, a handler remembers. */
+export interface DedupeOptions {
+  /** Milliseconds from the last reply to a request on. Default 60 000. */
+  readonly ttlMs?: number | undefined;
+  /** How many replies are kept, each value of a stream counted; the longest unused requests go first. Default 1000. */
+  readonly max?: number | undefined;
+}
 
 /** The n-th repetition comes `delayMs * factor ** (n - 1)` after the failure, and up to `jitter` of it later. */
 export interface RetryOptions {

@@ -8,6 +8,7 @@ import { toFailurePolicy, type FailurePolicy } from './failure-policy.js';
 import { HANDLER_NAME } from './handler-name.js';
 import type { MqttHandlerOptions } from './handler-options.js';
 import { toMessageKey, type MessageKey } from './message-key.js';
+import { ReplyCache } from './reply-cache.js';
 import type { ServerMqttOptions } from './server-options.js';
 import { Lane } from './work-queue.js';
 
@@ -34,6 +35,8 @@ export interface HandlerRoute {
   /** What of it is handled in order, and how much at once. */
   readonly key: MessageKey | undefined;
   readonly lane: Lane;
+  /** What it has answered, for a message handler that is to answer a request once. */
+  readonly answered: ReplyCache | undefined;
 }
 
 /** @throws {ConfigurationError} naming the handler */
@@ -54,6 +57,7 @@ export function toRoute(registered: RegisteredHandler, defaults: ServerMqttOptio
       policy: toFailurePolicy(extras, defaults),
       key: toMessageKey(order, filter),
       lane: new Lane(checkConcurrency(extras.concurrency)),
+      answered: isEventHandler || extras.dedupe === undefined ? undefined : new ReplyCache(extras.dedupe),
     };
   } catch (cause) {
     throw new ConfigurationError(`${name}: ${(cause as Error).message}`, { cause });

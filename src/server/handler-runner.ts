@@ -2,14 +2,16 @@ import { setTimeout } from 'node:timers/promises';
 import { isObservable, lastValueFrom } from 'rxjs';
 import { WITHHOLD, type Decision } from '../message/decision.js';
 import type { InboundMessage } from '../message/inbound-message.js';
+import type { Reply } from '../message/reply.js';
 import { INTERNAL_ERROR, toErrorReply } from './error-reply.js';
 import { retryDelayMs } from './failure-policy.js';
 import type { HandlerRoute } from './handler-route.js';
 import type { Incoming } from './incoming.js';
 import { MqttContext } from './mqtt-context.js';
+import type { OpenRequest, StopReason } from './open-request.js';
 import type { Outcome } from './outcome.js';
 import { answerStream } from './reply-stream.js';
-import { UndeliverableReply, type Answer, type Responder } from './responder.js';
+import { UndeliverableReply } from './responder.js';
 
 /** One message for one handler. */
 export interface Job {
@@ -21,11 +23,12 @@ export interface Job {
 }
 
 interface RunnerSettings {
-  readonly responder: Responder;
   /** Wraps a run in Nest's processing hooks. */
   readonly withHooks: (context: MqttContext, run: () => Promise<void>) => Promise<void>;
   /** What follows from the outcome of the last run. */
   readonly conclude: (job: Job, outcome: Outcome, attempts: number) => Promise<void> | void;
+  /** Aborts when the server closes without waiting any longer. */
+  readonly abandoned: AbortSignal;
   /** Ends the waiting for a next run. */
   readonly closing: AbortSignal;
   /** Whether the broker keeps what is unacknowledged. */
@@ -54,49 +57,81 @@ export class HandlerRunner {
 
   /** For what fails before it is run. Never rejects. */
   async fail(job: Job, error: unknown): Promise<void> {
-    const { reply } = job.route.kind === 'message' ? await readable(job.incoming) : {};
-    if (reply === undefined || 'invalid' in reply)
-      return this.#settings.conclude(job, { kind: 'failed', error }, 0);
-    const { qos } = job.message.packet;
-    const outcome = await answerFailure(error, this.#settings.responder.answer(reply, qos, job.route.codec));
+    const { request } = await readable(job.incoming);
+    const outcome =
+      request === undefined ? ({ kind: 'failed', error } as const) : await answerFailure(error, request);
     return this.#settings.conclude(job, outcome, 0);
   }
 
   async #attempt(job: Job, attempt: number): Promise<Outcome> {
-    const { route, message } = job;
-    let data: unknown;
-    let answer: Answer | undefined;
-    let incoming: Incoming | undefined;
+    const { route } = job;
+    let incoming: Incoming;
     try {
       incoming = job.incoming instanceof Promise ? await job.incoming : job.incoming;
-      const reply = route.kind === 'message' ? incoming.reply : undefined;
-      if (reply !== undefined && 'invalid' in reply) return { kind: 'unanswerable', reason: reply.invalid };
-      answer = reply && this.#settings.responder.answer(reply, message.packet.qos, route.codec);
-      data = incoming.decode(route.codec);
     } catch (error) {
-      await answer?.({ kind: 'error', error: toErrorReply(error) }).catch(() => undefined); // the payload is to blame
       return { kind: 'undecodable', error };
     }
-    const { filter } = route;
-    const source = { filter, metadata: incoming.metadata, decide: job.decide, attempt };
-    return this.#handle(route, data, new MqttContext([message.topic, message.packet], source), answer);
+    const { reply, request } = incoming;
+    if (route.kind === 'message' && reply !== undefined && 'invalid' in reply)
+      return { kind: 'unanswerable', reason: reply.invalid };
+    const run = () => this.#decodeAndHandle(job, incoming, attempt);
+    if (request === undefined) return run();
+    return (await this.#answerAgain(route, request)) ?? this.#recording(route, request, run);
+  }
+
+  /** What is known of a request that has come before. */
+  async #answerAgain({ answered }: HandlerRoute, request: OpenRequest): Promise<Outcome | undefined> {
+    if (request.stopped !== undefined) return stopOutcome(request.stopped);
+    const replies = request.key === undefined ? undefined : answered?.find(request.key);
+    if (replies === undefined) return undefined;
+    if (replies !== 'running') await answerAll(replies, request);
+    return { kind: 'handled' };
+  }
+
+  async #recording(
+    { answered }: HandlerRoute,
+    request: OpenRequest,
+    run: () => Promise<Outcome>,
+  ): Promise<Outcome> {
+    const { key } = request;
+    if (answered === undefined || key === undefined) return run();
+    answered.start(key);
+    const replies = request.record();
+    const outcome = await run();
+    answered.end(key, request.stopped === undefined ? replies : undefined);
+    return outcome;
+  }
+
+  async #decodeAndHandle(job: Job, incoming: Incoming, attempt: number): Promise<Outcome> {
+    const { route, message } = job;
+    const { metadata, request } = incoming;
+    let data: unknown;
+    try {
+      data = incoming.decode(route.codec);
+    } catch (error) {
+      await request?.answer({ kind: 'error', error: toErrorReply(error) }).catch(() => undefined); // the payload is to blame
+      return { kind: 'undecodable', error };
+    }
+    const signal = (): AbortSignal => request?.signal ?? this.#settings.abandoned;
+    const source = { filter: route.filter, metadata, decide: job.decide, attempt, signal };
+    return this.#handle(route, data, new MqttContext([message.topic, message.packet], source), request);
   }
 
   async #handle(
     route: HandlerRoute,
     data: unknown,
     context: MqttContext,
-    answer: Answer | undefined,
+    request: OpenRequest | undefined,
   ): Promise<Outcome> {
     try {
       await this.#settings.withHooks(context, async () => {
         const result: unknown = await route.handle(data, context);
-        if (answer !== undefined) await answerWith(result, answer);
+        if (request !== undefined) await answerWith(result, request);
         else if (isObservable(result)) await lastValueFrom(result, { defaultValue: undefined });
       });
-      return { kind: 'handled' };
+      return request?.stopped === undefined ? { kind: 'handled' } : stopOutcome(request.stopped);
     } catch (error) {
-      return answer === undefined ? { kind: 'failed', error } : answerFailure(error, answer);
+      return request === undefined ? { kind: 'failed', error } : answerFailure(error, request);
     }
   }
 
@@ -114,28 +149,40 @@ export class HandlerRunner {
   }
 }
 
-async function answerWith(result: unknown, answer: Answer): Promise<void> {
-  if (isObservable(result)) await answerStream(result, answer);
-  else await answer(result === undefined ? { kind: 'end' } : { kind: 'value', value: result, last: true });
+async function answerWith(result: unknown, request: OpenRequest): Promise<void> {
+  if (isObservable(result)) await answerStream(result, request);
+  else
+    await request.answer(
+      result === undefined ? { kind: 'end' } : { kind: 'value', value: result, last: true },
+    );
+}
+
+async function answerAll(replies: readonly Reply[], request: OpenRequest): Promise<void> {
+  for (const reply of replies) await request.answer(reply).catch(() => undefined); // as it was the first time
 }
 
 /** A failure that has reached its requester is handled, but one that the requester learns nothing of is reported too. */
-async function answerFailure(error: unknown, answer: Answer): Promise<Outcome> {
+async function answerFailure(error: unknown, request: OpenRequest): Promise<Outcome> {
+  if (request.stopped !== undefined) return stopOutcome(request.stopped);
   if (error instanceof UndeliverableReply) return { kind: 'unanswered', error };
   try {
-    await answer({ kind: 'error', error: toErrorReply(error) });
+    await request.answer({ kind: 'error', error: toErrorReply(error) });
     return error instanceof Error ? { kind: 'unanswered', error } : { kind: 'handled' };
   } catch (replyError) {
-    if (!(replyError instanceof UndeliverableReply)) await tellNothing(answer); // it has no form on the wire
+    if (!(replyError instanceof UndeliverableReply)) await tellNothing(request); // it has no form on the wire
     return { kind: 'unanswered', error: replyError };
   }
 }
 
-async function tellNothing(answer: Answer): Promise<void> {
-  await answer({ kind: 'error', error: INTERNAL_ERROR }).catch(() => undefined); // nothing is left to try
+async function tellNothing(request: OpenRequest): Promise<void> {
+  await request.answer({ kind: 'error', error: INTERNAL_ERROR }).catch(() => undefined); // nothing is left to try
 }
 
-/** What could not be read has no reply address either. */
+function stopOutcome(reason: StopReason): Outcome {
+  return { kind: reason === 'expired' ? 'expired' : 'cancelled' };
+}
+
+/** What could not be read is no request either. */
 async function readable(incoming: Job['incoming']): Promise<Partial<Incoming>> {
   try {
     return await incoming;

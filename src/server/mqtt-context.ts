@@ -14,6 +14,8 @@ export interface MqttContextSource {
   readonly decide?: ((decision: Decision) => void) | undefined;
   /** Default 1. */
   readonly attempt?: number | undefined;
+  /** Default: one that never aborts. */
+  readonly signal?: (() => AbortSignal) | undefined;
 }
 
 /** The Reason Codes that a PUBACK or PUBREC may have to refuse a message: sections 3.4.2.1 and 3.5.2.1. */
@@ -24,6 +26,7 @@ const UNSPECIFIED_ERROR = 0x80;
 export class MqttContext extends NestMqttContext {
   readonly #source: MqttContextSource;
   #params: TopicParams | undefined;
+  #signal: AbortSignal | undefined;
 
   constructor(args: [topic: string, packet: IPublishPacket], source: MqttContextSource = {}) {
     super(args);
@@ -73,6 +76,14 @@ export class MqttContext extends NestMqttContext {
   /** Which run of the handler this is, from 1: see the option `retry`. */
   get attempt(): number {
     return this.#source.attempt ?? 1;
+  }
+
+  /**
+   * Aborts when there is no sense in going on: the requester's time is up (its reason is a {@link RequestTimeoutError} then) or it
+   * has unsubscribed, or the server closes and has waited for `drainTimeoutMs`. To pass on to `fetch`, timers and the like.
+   */
+  get signal(): AbortSignal {
+    return (this.#signal ??= this.#source.signal?.() ?? new AbortController().signal);
   }
 
   /**

@@ -1,17 +1,26 @@
-import type { Serializer } from '@nestjs/microservices';
+import { RpcException, type Serializer } from '@nestjs/microservices';
 import type { QoS } from 'mqtt-packet';
 import type { Codec, EncodedPayload } from '../codec/codec.js';
+import type { PublishReceipt } from '../connection/publisher.js';
+import { PACKET_TOO_LARGE } from '../connection/reason-code.js';
 import { CodecError, describeError, PublishError } from '../errors.js';
 import { encodeEnvelopeReply, toNestReply } from '../message/envelope.js';
-import { encodeMqtt5Reply } from '../message/mqtt5-reply.js';
+import { encodeMqtt5Reply, signature } from '../message/mqtt5-reply.js';
 import { unwrapRecord, type MqttRecordOptions, type PublishProperties } from '../message/mqtt-record.js';
 import type { Reply } from '../message/reply.js';
 import type { ReplyAddress } from './reply-address.js';
 
-/** Publishes one reply to one request; replies go out in the order of the calls. */
-export type Answer = (reply: Reply) => Promise<void>;
+/**
+ * Publishes one reply to one request, in the order of the calls. Resolves with `false` if the broker says that nobody
+ * is subscribed to it.
+ */
+export type Answer = (reply: Reply) => Promise<boolean>;
 
-type Publish = (topic: string, payload: Buffer | string, options: MqttRecordOptions) => Promise<void>;
+type Publish = (
+  topic: string,
+  payload: Buffer | string,
+  options: MqttRecordOptions,
+) => Promise<PublishReceipt>;
 type UserProperties = NonNullable<PublishProperties['userProperties']>;
 
 interface ReplyPublication {
@@ -24,6 +33,8 @@ interface ResponderSettings {
   readonly serializer: Serializer | undefined;
   /** Sent with each reply. */
   readonly userProperties: Readonly<UserProperties> | undefined;
+  /** Who answers. */
+  readonly clientId: () => string;
 }
 
 /** Writes replies in the form in which the request asks for them. */
@@ -43,18 +54,22 @@ export class Responder {
       const encoding = previous.then(() => this.#encode(plain, address, codec));
       previous = encoding.catch(() => undefined); // whoever awaits the reply hears of it
       const defaults = { qos: requestQos === 0 ? 0 : 1, ...options } as const;
-      await Promise.all((await encoding).map((publication) => this.#publish(publication, address, defaults)));
+      const receipts = await Promise.all(
+        (await encoding).map((publication) => this.#publish(publication, address, defaults)),
+      );
+      return receipts.every(({ noMatchingSubscribers }) => !noMatchingSubscribers);
     };
   }
 
   async #encode(reply: Reply, address: ReplyAddress, codec: Codec): Promise<readonly ReplyPublication[]> {
-    const { serializer } = this.#settings;
+    const { serializer, clientId } = this.#settings;
     const id = address.form === 'envelope' ? address.id : (address.correlationData?.toString() ?? '');
     if (serializer !== undefined) {
       return [{ encoded: { payload: await serialize(serializer, toNestReply(id, reply)) } }];
     }
     if (address.form === 'mqtt5') return encodeMqtt5Reply(reply, codec);
-    return [{ encoded: { payload: encodeEnvelopeReply(id, reply) } }];
+    const responder = address.isSigned ? clientId() : undefined;
+    return [{ encoded: { payload: encodeEnvelopeReply(id, reply, responder) } }];
   }
 
   #publish({ encoded, userProperties }: ReplyPublication, address: ReplyAddress, options: MqttRecordOptions) {
@@ -66,6 +81,7 @@ export class Responder {
         ...this.#settings.userProperties,
         ...options.properties?.userProperties,
         ...userProperties,
+        ...(address.isSigned && signature(this.#settings.clientId())),
       },
     };
     if (address.form === 'mqtt5' && address.correlationData !== undefined) {
@@ -74,6 +90,7 @@ export class Responder {
     return this.#settings
       .publish(address.topic, payload, { ...options, properties })
       .catch((error: unknown) => {
+        if (isTooLarge(error)) throw new OversizedReply(error);
         throw isInvalid(error) ? error : new UndeliverableReply(error);
       });
   }
@@ -82,6 +99,20 @@ export class Responder {
 /** Whether it is this reply that cannot be published, with a record of the handler's, and another one may be. */
 function isInvalid(error: unknown): boolean {
   return error instanceof PublishError && error.reasonCode === undefined && error.cause === undefined;
+}
+
+function isTooLarge(error: unknown): boolean {
+  return error instanceof PublishError && error.reasonCode === PACKET_TOO_LARGE && error.cause === undefined;
+}
+
+/** A reply that is larger than the broker takes: the requester may be told. */
+class OversizedReply extends RpcException {
+  override readonly cause: unknown;
+
+  constructor(cause: unknown) {
+    super({ status: 'error', message: "The reply is larger than the broker's Maximum Packet Size" });
+    this.cause = cause;
+  }
 }
 
 /** A reply that could not be published, as no other one could: not what the handler failed with. */

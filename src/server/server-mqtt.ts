@@ -10,15 +10,17 @@ import type { MqttClient } from 'mqtt';
 import type { Observable } from 'rxjs';
 import { MqttConnection } from '../connection/mqtt-connection.js';
 import type { MqttStatus } from '../connection/mqtt-status.js';
-import type { Session } from '../connection/session.js';
+import { isSessionKept, type Session } from '../connection/session.js';
 import type { SubscriptionGrant, SubscriptionRequest } from '../connection/subscribe.js';
 import { describeOverlap } from './describe-overlap.js';
 import { createPipeline, type Pipeline } from './create-pipeline.js';
-import { checkConcurrency, toRoute, type RegisteredHandler } from './handler-route.js';
+import { cancellationRoute } from './cancellations.js';
+import { checkConcurrency, toRoute, type HandlerRoute, type RegisteredHandler } from './handler-route.js';
 import type { MqttContext } from './mqtt-context.js';
+import { replyTopicRule } from './reply-topic-rule.js';
 import type { ServerMqttOptions } from './server-options.js';
 import { SubscriptionPlan } from './subscription-plan.js';
-import { ConfigurationError, ConnectionError, describeError } from '../errors.js';
+import { ConfigurationError, ConnectionError, describeError, SubscriptionError } from '../errors.js';
 import { TopicFilter } from '../topic/topic-filter.js';
 
 const SHOWN_OVERLAPS = 5;
@@ -46,6 +48,8 @@ export class ServerMqtt extends Server<MqttEvents, MqttStatus> implements Custom
   /** Nest's own, which only calls what it is given: not worth the promises that a hook takes. */
   readonly #noHook = this.onProcessingStartHook as unknown;
   #plan = new SubscriptionPlan([]);
+  #cancellations: HandlerRoute | undefined;
+  #clientId = '';
   #pipeline: Pipeline | undefined;
   /** The filters that the session has of us. */
   #subscribed: readonly string[] = [];
@@ -123,12 +127,16 @@ export class ServerMqtt extends Server<MqttEvents, MqttStatus> implements Custom
 
   async #listen(): Promise<void> {
     if (this.#closing !== undefined) await this.#afterClosing(this.#closing);
-    this.#plan = new SubscriptionPlan(this.#handlers.map((handler) => toRoute(handler, this.#options)));
+    const routes = this.#handlers.map((handler) => toRoute(handler, this.#options));
+    this.#cancellations = cancellationRoute(routes, this.#options);
+    this.#plan = new SubscriptionPlan(this.#cancellations ? [...routes, this.#cancellations] : routes);
     this.#pipeline = createPipeline(this.#plan, {
       options: this.#options,
       logger: this.logger,
       concurrency: this.#options.concurrency ?? DEFAULT_CONCURRENCY,
       keepsSession: isSessionKept(this.#options),
+      cancellations: this.#cancellations,
+      clientId: () => this.#clientId,
       publish: (topic, payload, options) => this.#connection.publish(topic, payload, options),
       normalizePattern: (pattern) => this.normalizePattern(pattern as string),
       withHooks: (context, run) => this.#withHooks(context, run),
@@ -163,6 +171,7 @@ export class ServerMqtt extends Server<MqttEvents, MqttStatus> implements Custom
   }
 
   async #subscribe(session: Session): Promise<void> {
+    this.#clientId = session.clientId;
     if (!session.present) this.#subscribed = [];
     const isFirst = this.#subscribed.length === 0;
     if (session.present && isFirst) await this.#retire();
@@ -170,9 +179,23 @@ export class ServerMqtt extends Server<MqttEvents, MqttStatus> implements Custom
     const requests = session.subscriptionIdentifiers
       ? this.#plan.identified.map(({ request }) => request)
       : this.#covering(isFirst);
+    const cancelFilter = this.#cancellations?.subscription.filter;
+    const ofHandlers = requests.filter(({ filter }) => filter !== cancelFilter);
+    if (ofHandlers.length === 0) return;
+    this.#warnOfLowerQos(await this.#connection.subscribe(ofHandlers));
+    this.#subscribed = ofHandlers.map(({ filter }) => filter);
+    await this.#subscribeToCancellations(requests.filter(({ filter }) => filter === cancelFilter));
+  }
+
+  /** Requests are answered without it, too. */
+  async #subscribeToCancellations(requests: readonly SubscriptionRequest[]): Promise<void> {
     if (requests.length === 0) return;
-    this.#warnOfLowerQos(await this.#connection.subscribe(requests));
-    this.#subscribed = requests.map(({ filter }) => filter);
+    try {
+      await this.#connection.subscribe(requests);
+    } catch (error) {
+      if (!(error instanceof SubscriptionError)) throw error;
+      this.logger.warn(`${error.message}: requests cannot be cancelled (see the option cancelTopic)`);
+    }
   }
 
   async #retire(): Promise<void> {
@@ -228,16 +251,13 @@ function withReceiveMaximum(options: ServerMqttOptions, concurrency: number): Se
   return { ...options, properties: { receiveMaximum: concurrency, ...options.properties } };
 }
 
-function isSessionKept({ clean, protocolVersion, properties }: ServerMqttOptions): boolean {
-  return clean === false && (protocolVersion !== 5 || (properties?.sessionExpiryInterval ?? 0) > 0);
-}
-
 function checkLimits(options: ServerMqttOptions): void {
   for (const name of ['maxQueued', 'drainTimeoutMs'] as const) {
     const value = options[name] ?? 0;
     if (!(value >= 0)) throw new ConfigurationError(`${name} must be 0 or more, not ${value}`);
   }
   retiredSubscriptions(options);
+  replyTopicRule(options);
 }
 
 function retiredSubscriptions({ retiredFilters = [] }: ServerMqttOptions): string[] {

@@ -1,4 +1,5 @@
 import type { WritePacket } from '@nestjs/microservices';
+import { SendRequest } from '../../../src/client/send-request.js';
 import { PendingRequests } from '../../../src/client/pending-requests.js';
 import type { Reply } from '../../../src/message/reply.js';
 
@@ -58,15 +59,15 @@ describe('PendingRequests', () => {
 
   it('drops a reply to a request that has been given up', () => {
     const { pending, received } = waitingFor('1');
-    pending.delete('1');
+    pending.abandon('1');
     pending.deliver('1', { kind: 'value', value: 1, last: true });
     expect([pending.has('1'), received['1']]).toEqual([false, []]);
   });
 
   it('has ended a request before its callback runs', () => {
-    const pending = new PendingRequests();
+    const { pending } = waitingFor();
     const waits: boolean[] = [];
-    pending.add('1', () => waits.push(pending.has('1')));
+    pending.add('1', new SendRequest('t', 0, () => waits.push(pending.has('1'))));
     pending.deliver('1', { kind: 'value', value: undefined, last: true });
     expect(waits).toEqual([false, false]);
   });
@@ -82,7 +83,8 @@ describe('PendingRequests', () => {
   it('fails all requests, but not those that are made meanwhile', () => {
     const { pending, received } = waitingFor('1', '2');
     const again: WritePacket[] = [];
-    pending.add('3', () => pending.add('4', (packet) => again.push(packet)));
+    const fourth = new SendRequest('t', 0, (packet) => again.push(packet));
+    pending.add('3', new SendRequest('t', 0, () => pending.add('4', fourth)));
     const error = new Error('closed');
     pending.failAll(error);
     expect(received).toEqual({
@@ -95,8 +97,8 @@ describe('PendingRequests', () => {
 });
 
 function waitingFor(...ids: string[]) {
-  const pending = new PendingRequests();
+  const pending = new PendingRequests(() => undefined);
   const lists = ids.map((id): [string, WritePacket[]] => [id, []]);
-  for (const [id, list] of lists) pending.add(id, (packet) => list.push(packet));
+  for (const [id, list] of lists) pending.add(id, new SendRequest('t', 0, (packet) => list.push(packet)));
   return { pending, received: Object.fromEntries(lists) };
 }

@@ -125,7 +125,9 @@ function createDispatcher(
     logger: Object.assign(new CapturedLogs(), { error: note, warn: note }),
     concurrency: 1000,
     keepsSession: true,
-    publish: () => Promise.resolve(),
+    cancellations: undefined,
+    clientId: () => 'server',
+    publish: () => Promise.resolve({ noMatchingSubscribers: false }),
     normalizePattern: (pattern) => {
       if (pattern === 'throw') throw new RangeError('Maximum call stack size exceeded');
       return pattern;
