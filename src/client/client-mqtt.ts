@@ -92,13 +92,13 @@ export class ClientMqtt extends ClientProxy<MqttEvents> {
    * @throws {ConnectionError} if the broker cannot be reached or refuses the connection
    */
   override connect(): Promise<void> {
-    return this.#connection.open();
+    return this.#connection.open(this.#requester);
   }
 
   /** Disconnects; requests that wait for a reply fail with a {@link ConnectionError}, and their handlers are stopped. */
   override close(): Promise<void> {
     this.#requester.cancelAll();
-    return this.#connection.close();
+    return this.#connection.close(this.#requester);
   }
 
   /** Listens to an event of MQTT.js's client, from the first connection on if called before `connect()`. */

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from '@nestjs/common';
-import type { MqttConnection } from '../connection/mqtt-connection.js';
+import type { Subscriber } from '../connection/deliveries.js';
+import type { ConnectionUser, MqttConnection } from '../connection/mqtt-connection.js';
 import { cannotPublish } from '../connection/publish-problem.js';
-import { isSessionKept, type Session } from '../connection/session.js';
+import type { Session } from '../connection/session.js';
 import { ConnectionError, describeError, NoRespondersError, printable } from '../errors.js';
 import { DEFAULT_CANCEL_TOPIC } from '../message/cancellation.js';
 import { ACKNOWLEDGE } from '../message/decision.js';
@@ -18,7 +19,7 @@ import type { InboundReply, OutboundCall, RequestDialect } from './request-diale
 export const DEFAULT_REPLY_TOPIC = 'clients/{clientId}/replies';
 
 /** Sends requests, and hands the replies to those who wait for them. */
-export class Requester {
+export class Requester implements ConnectionUser, Subscriber {
   readonly #connection: MqttConnection;
   readonly #publisher: ClientPublisher;
   readonly #options: ClientMqttOptions;
@@ -40,19 +41,47 @@ export class Requester {
     this.#publisher = publisher;
     this.#options = options;
     this.#logger = logger;
-    connection.onSession((session) => this.#begin(session));
-    connection.onMessage((message) => this.#receive(message));
-    connection.onLost((error) => {
-      if (!isSessionKept(options)) this.#pending.failAll(error, 'sent'); // the subscription to their replies is gone
-    });
-    connection.onClosed((error) => this.#pending.failAll(error));
-    this.#replies = new ReplySubscriptions(connection, (error) => this.#pending.failAll(error));
+    this.#replies = new ReplySubscriptions(connection, this, (error) => this.#pending.failAll(error));
   }
 
   /** How requests and events look on the wire. */
   get dialect(): RequestDialect {
     if (this.#dialect === undefined) throw new ConnectionError('Not connected', this.#connection.address);
     return this.#dialect;
+  }
+
+  onSession({ clientId, present }: Session): void {
+    const { address, protocolVersion } = this.#connection;
+    if (!present)
+      this.#pending.failAll(new ConnectionError(`The session on ${address} was lost`, address), 'sent');
+    const level = (clientId || randomUUID()).replaceAll(/[+#\0]/g, '_');
+    const { replyTopic = DEFAULT_REPLY_TOPIC, cancelTopic = DEFAULT_CANCEL_TOPIC } = this.#options;
+    this.#dialect = createDialect(this.#options, protocolVersion, replyTopic.replaceAll('{clientId}', level));
+    this.#cancelTopic = cancelTopic === false ? undefined : cancelTopic.replaceAll('{clientId}', level);
+  }
+
+  /** The subscription to the replies is gone with a session that is not kept. */
+  onLost(error: ConnectionError): void {
+    if (!this.#connection.keepsSession) this.#pending.failAll(error, 'sent');
+  }
+
+  onClosed(error: Error): void {
+    this.#replies.clear();
+    this.#pending.failAll(error);
+  }
+
+  receive(message: InboundMessage): void {
+    message.settle(ACKNOWLEDGE);
+    const inbound = this.#dialect?.readReply(message);
+    if (!(inbound instanceof Promise)) {
+      this.#take(message, inbound);
+      return;
+    }
+    this.#reading = Promise.all([inbound, this.#reading]).then(
+      ([reply]) => this.#take(message, reply), // in the order in which they came
+      (error: unknown) =>
+        this.#logger.error(printable(`Cannot read the reply on "${message.topic}": ${describeError(error)}`)),
+    );
   }
 
   /** Never throws: what goes wrong fails the request. The function that it returns gives the request up. */
@@ -86,20 +115,6 @@ export class Requester {
     this.#publisher.publish(this.#cancelTopic, publication, {}).catch(() => undefined);
   }
 
-  #receive(message: InboundMessage): void {
-    message.settle(ACKNOWLEDGE);
-    const inbound = this.#dialect?.readReply(message);
-    if (!(inbound instanceof Promise)) {
-      this.#take(message, inbound);
-      return;
-    }
-    this.#reading = Promise.all([inbound, this.#reading]).then(
-      ([reply]) => this.#take(message, reply), // in the order in which they came
-      (error: unknown) =>
-        this.#logger.error(printable(`Cannot read the reply on "${message.topic}": ${describeError(error)}`)),
-    );
-  }
-
   #take(message: InboundMessage, inbound: InboundReply | undefined): void {
     if (inbound === undefined || !this.#pending.has(inbound.id)) this.#reportStrayReply(message);
     else this.#deliver(inbound);
@@ -118,16 +133,6 @@ export class Requester {
         `Dropped a message on "${topic}" that replies to no pending request; others are not reported`,
       ),
     );
-  }
-
-  #begin({ clientId, present }: Session): void {
-    const { address } = this.#connection;
-    if (!present)
-      this.#pending.failAll(new ConnectionError(`The session on ${address} was lost`, address), 'sent');
-    const level = (clientId || randomUUID()).replaceAll(/[+#\0]/g, '_');
-    const { replyTopic = DEFAULT_REPLY_TOPIC, cancelTopic = DEFAULT_CANCEL_TOPIC } = this.#options;
-    this.#dialect = createDialect(this.#options, replyTopic.replaceAll('{clientId}', level));
-    this.#cancelTopic = cancelTopic === false ? undefined : cancelTopic.replaceAll('{clientId}', level);
   }
 }
 

@@ -3,8 +3,7 @@ import { Logger } from '@nestjs/common';
 import type { MqttEvents } from '@nestjs/microservices';
 import { connect, type IConnackPacket, type MqttClient } from 'mqtt';
 import { distinctUntilChanged, ReplaySubject, type Observable } from 'rxjs';
-import { ConfigurationError, ConnectionError, SubscriptionError } from '../errors.js';
-import type { InboundMessage } from '../message/inbound-message.js';
+import { ConfigurationError, ConnectionError } from '../errors.js';
 import type { MqttRecordOptions } from '../message/mqtt-record.js';
 import { describeBroker, toMqttJsOptions, type MqttConnectionOptions } from './connection-options.js';
 import { ConnectionFailures } from './connection-failures.js';
@@ -15,17 +14,20 @@ import { MqttStatus } from './mqtt-status.js';
 import { endClient } from './end-client.js';
 import { Publisher, type PublishReceipt } from './publisher.js';
 import { guardReplay } from './replay-guard.js';
-import { toSession, type Session } from './session.js';
+import { isSessionKept, toSession, type Session } from './session.js';
 import { unsubscribe } from './unsubscribe.js';
 import { subscribe, type SubscriptionGrant, type SubscriptionRequest } from './subscribe.js';
+import { Subscriptions } from './subscriptions.js';
 
-/** Runs after each CONNACK, the first one before `open()` resolves. */
-type SessionListener = (session: Session) => Promise<void> | void;
-/** Runs when the connection is lost, before it is made again. */
-type LostListener = (error: ConnectionError) => void;
-type MessageListener = (message: InboundMessage) => void;
-/** Runs when the connection is closed for good, and will not be made again by itself. */
-type ClosedListener = (error: Error) => void;
+/** Who shares a connection. */
+export interface ConnectionUser {
+  /** Each session, before it is subscribed in; the first one before `open()` resolves. */
+  onSession?(session: Session): void;
+  /** The connection is lost, and will be made again. */
+  onLost?(error: ConnectionError): void;
+  /** The connection is closed for good, or this user has closed it for itself. */
+  onClosed?(error: Error): void;
+}
 
 const SUBSCRIBE_TIMEOUT_MS = 10_000;
 const SUBSCRIBE_BATCH_SIZE = 100;
@@ -39,6 +41,8 @@ const SESSION_RETRY_MS = 5_000;
 export class MqttConnection {
   /** The broker's address, without credentials. */
   readonly address: string;
+  /** What its users want to receive. */
+  readonly subscriptions: Subscriptions;
   readonly status: Observable<MqttStatus>;
   readonly #logger: Logger;
   readonly #options: MqttConnectionOptions;
@@ -46,10 +50,8 @@ export class MqttConnection {
   readonly #failures: ConnectionFailures;
   readonly #publisher: Publisher;
   readonly #inbound = new InboundPublishes();
-  readonly #sessionListeners: SessionListener[] = [];
-  readonly #messageListeners: MessageListener[] = [];
-  readonly #lostListeners: LostListener[] = [];
-  readonly #closedListeners: ClosedListener[] = [];
+  /** Those who have opened it and not closed it, with the session that each was told of. */
+  readonly #users = new Map<ConnectionUser, Session | undefined>();
   readonly #eventListeners: { event: keyof MqttEvents; listener: MqttEvents[keyof MqttEvents] }[] = [];
   #client: MqttClient | undefined;
   /** Settled by the first session, or by what keeps it from coming. */
@@ -72,6 +74,11 @@ export class MqttConnection {
     this.status = this.#status.pipe(distinctUntilChanged());
     this.#failures = new ConnectionFailures(this.address, this.#logger, options.maxConnectionAttempts ?? -1);
     this.#publisher = new Publisher(this.address);
+    this.subscriptions = new Subscriptions({
+      subscribe: (requests) => this.#subscribe(requests),
+      unsubscribe: (filters) => this.#unsubscribe(filters),
+      logger: this.#logger,
+    });
   }
 
   /** MQTT.js's client, `undefined` before `open()` and after `close()`. */
@@ -79,42 +86,41 @@ export class MqttConnection {
     return this.#client;
   }
 
-  /**
-   * Connects, and resolves when every session listener has done its part. Calls while it is open share one promise.
-   * @throws {ConnectionError} if the broker cannot be reached (`maxConnectionAttempts`) or refuses the connection
-   */
-  async open(): Promise<void> {
-    if (this.#closing !== undefined) await this.#afterClosing(this.#closing);
-    this.#opening ??= this.#start();
-    return this.#opening.promise;
+  get protocolVersion(): 3 | 4 | 5 {
+    return this.#options.protocolVersion ?? 4;
   }
 
-  /** Disconnects after what is on its way out, within 5 s. What is not published by then fails. */
-  close(): Promise<void> {
+  /** Whether the broker keeps what is subscribed and unacknowledged when the connection is lost. */
+  get keepsSession(): boolean {
+    return isSessionKept(this.#options);
+  }
+
+  /**
+   * Connects, and resolves when everything is subscribed. Calls while it is open share one connection.
+   * @throws {ConnectionError} if the broker cannot be reached (`maxConnectionAttempts`) or refuses the connection
+   * @throws {SubscriptionError}
+   */
+  async open(user: ConnectionUser): Promise<void> {
+    if (this.#closing !== undefined) await this.#afterClosing(this.#closing);
+    if (!this.#users.has(user)) this.#users.set(user, undefined);
+    this.#opening ??= this.#start();
+    await this.#opening.promise;
+    if (this.#session !== undefined) this.#introduce(user, this.#session);
+  }
+
+  /**
+   * The last of its users disconnects, after what is on its way out, within 5 s. What is not published by then fails.
+   */
+  async close(user: ConnectionUser): Promise<void> {
     const error = new ConnectionError(`The connection to ${this.address} was closed`, this.address);
     this.#closeCalls++;
     this.#inbound.flush();
-    return this.#end(error);
-  }
-
-  onSession(listener: SessionListener): void {
-    this.#sessionListeners.push(listener);
-  }
-
-  onMessage(listener: MessageListener): void {
-    this.#messageListeners.push(listener);
-  }
-
-  onLost(listener: LostListener): void {
-    this.#lostListeners.push(listener);
-  }
-
-  onClosed(listener: ClosedListener): void {
-    this.#closedListeners.push(listener);
+    if (this.#users.size > 1 && this.#users.delete(user)) user.onClosed?.(error);
+    else if (this.#users.size === 0 || this.#users.has(user)) await this.#end(error);
   }
 
   /**
-   * The session, once its listeners have done their part; while the connection is lost, the next one.
+   * The session, once everything is subscribed; while the connection is lost, the next one.
    * @throws {ConnectionError} if it is closed
    */
   async ready(): Promise<Session> {
@@ -128,14 +134,7 @@ export class MqttConnection {
     this.#client?.on(event, listener as never); // MQTT.js and Nest type the same events apart
   }
 
-  /**
-   * Subscribes once: a session listener asks again when the session is lost.
-   * @throws {SubscriptionError}
-   */
-  async subscribe(requests: readonly SubscriptionRequest[]): Promise<readonly SubscriptionGrant[]> {
-    const shared = requests.filter(({ filter }) => filter.startsWith('$share/'));
-    if (shared.length > 0 && this.#session?.sharedSubscriptions === false)
-      throw noSharedSubscriptions(shared);
+  async #subscribe(requests: readonly SubscriptionRequest[]): Promise<readonly SubscriptionGrant[]> {
     return subscribe(this.#connected(), requests, {
       timeoutMs: this.#options.subscribeTimeoutMs ?? SUBSCRIBE_TIMEOUT_MS,
       batchSize: this.#options.subscribeBatchSize ?? SUBSCRIBE_BATCH_SIZE,
@@ -143,11 +142,7 @@ export class MqttConnection {
     });
   }
 
-  /**
-   * Resolves when the broker has confirmed; at once when there is no connection, which has no subscriptions.
-   * @throws {SubscriptionError} if it does not within the time of a subscription
-   */
-  async unsubscribe(filters: readonly string[]): Promise<void> {
+  async #unsubscribe(filters: readonly string[]): Promise<void> {
     if (this.#session === undefined) return;
     const timeoutMs = this.#options.subscribeTimeoutMs ?? SUBSCRIBE_TIMEOUT_MS;
     await unsubscribe(this.#connected(), filters, timeoutMs);
@@ -218,7 +213,7 @@ export class MqttConnection {
     });
     client.on('message', (topic, payload, packet) => {
       const message = this.#inbound.receive(client, topic, payload, packet);
-      if (message !== undefined) for (const listener of this.#messageListeners) listener(message);
+      if (message !== undefined) this.subscriptions.dispatch(message);
     });
     for (const { event, listener } of this.#eventListeners) client.on(event, listener as never);
   }
@@ -234,7 +229,8 @@ export class MqttConnection {
 
   async #startSession(session: Session): Promise<void> {
     try {
-      for (const listener of this.#sessionListeners) await listener(session);
+      for (const user of this.#users.keys()) this.#introduce(user, session);
+      await this.subscriptions.begin(session);
       if (this.#session !== session) return;
       this.#failures.noteReady();
       this.#ready.resolve(session);
@@ -244,6 +240,12 @@ export class MqttConnection {
       if (this.#opening?.pending) await this.#end(error as Error);
       else this.#startAgain(session, error as Error);
     }
+  }
+
+  #introduce(user: ConnectionUser, session: Session): void {
+    if (this.#users.get(user) === session) return;
+    this.#users.set(user, session);
+    user.onSession?.(session);
   }
 
   /** What was granted once is refused, or not answered: it is asked for again on the same connection. */
@@ -267,6 +269,7 @@ export class MqttConnection {
   #onClose(client: MqttClient): void {
     const lost = this.#session !== undefined;
     this.#session = undefined;
+    this.subscriptions.end();
     this.#publisher.onLost();
     if (!this.#ready.pending) this.#ready = new Deferred();
     if (lost && this.#opening?.pending) this.#failures.noteLossWhileSubscribing();
@@ -282,7 +285,7 @@ export class MqttConnection {
 
   #tellOfLoss(): void {
     const error = new ConnectionError(`The connection to ${this.address} was lost`, this.address);
-    for (const listener of this.#lostListeners) listener(error);
+    for (const user of this.#users.keys()) user.onLost?.(error);
   }
 
   #onFailedAttempt(retries: boolean): void {
@@ -304,7 +307,10 @@ export class MqttConnection {
     this.#client = undefined;
     this.#session = undefined;
     this.#ready = new Deferred();
-    for (const listener of this.#closedListeners) listener(error);
+    this.subscriptions.reset();
+    const users = [...this.#users.keys()];
+    this.#users.clear();
+    for (const user of users) user.onClosed?.(error);
     await endClient(client, CLOSE_TIMEOUT_MS);
     this.#publisher.abandon();
     this.#status.next(MqttStatus.CLOSED);
@@ -316,12 +322,4 @@ export class MqttConnection {
 /** MQTT.js leaves Nagle's algorithm on, which costs concurrent requests a quarter of their rate or more. */
 function setNoDelay({ stream }: MqttClient): void {
   if (stream instanceof Socket) stream.setNoDelay(true);
-}
-
-function noSharedSubscriptions(shared: readonly SubscriptionRequest[]): SubscriptionError {
-  const filters = shared.map(({ filter }) => `"${filter}"`).join(', ');
-  return new SubscriptionError(
-    `The broker offers no Shared Subscriptions, which ${filters} would be`,
-    shared.map(({ filter }) => ({ filter })),
-  );
 }

@@ -13,7 +13,6 @@ import { replyTopicRule } from './reply-topic-rule.js';
 import { Responder } from './responder.js';
 import { Router } from './router.js';
 import type { ServerMqttOptions } from './server-options.js';
-import type { SubscriptionPlan } from './subscription-plan.js';
 import { WorkQueue } from './work-queue.js';
 
 /** The way of a message from the connection to its acknowledgement, once set up. */
@@ -27,6 +26,7 @@ interface PipelineSettings {
   readonly options: ServerMqttOptions;
   readonly logger: LoggerService;
   readonly concurrency: number;
+  readonly protocolVersion: number;
   /** Whether the broker keeps what is unacknowledged. */
   readonly keepsSession: boolean;
   readonly cancellations: HandlerRoute | undefined;
@@ -44,9 +44,9 @@ const MAX_QUEUED = 10_000;
 const CLOSING = new RpcException({ status: 'error', message: 'The service is closing' });
 const CLOSING_REPLIES_MS = 1000;
 
-export function createPipeline(plan: SubscriptionPlan, settings: PipelineSettings): Pipeline {
-  const { options, publish, withHooks, normalizePattern, keepsSession, clientId } = settings;
-  const { serializer, deserializer, userProperties, maxQueued = MAX_QUEUED, protocolVersion = 4 } = options;
+export function createPipeline(routes: readonly HandlerRoute[], settings: PipelineSettings): Pipeline {
+  const { options, publish, withHooks, normalizePattern, protocolVersion, keepsSession, clientId } = settings;
+  const { serializer, deserializer, userProperties, maxQueued = MAX_QUEUED } = options;
   const closing = new AbortController();
   const abandoned = new AbortController();
   const log = new OutcomeLog(settings.logger);
@@ -62,7 +62,7 @@ export function createPipeline(plan: SubscriptionPlan, settings: PipelineSetting
     keepsSession,
   });
   const dispatcher = new Dispatcher({
-    router: new Router(plan),
+    router: new Router(routes),
     queue,
     runner,
     requests,

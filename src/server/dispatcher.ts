@@ -4,7 +4,7 @@ import { ACKNOWLEDGE, WITHHOLD } from '../message/decision.js';
 import type { HandlerRoute } from './handler-route.js';
 import type { HandlerRunner, Job } from './handler-runner.js';
 import { readIncoming, type Incoming, type IncomingSettings } from './incoming.js';
-import { JointDecision } from './joint-decision.js';
+import { JointDecision } from '../message/joint-decision.js';
 import { BY_TOPIC } from './message-key.js';
 import { MqttContext } from './mqtt-context.js';
 import type { OpenRequests } from './open-requests.js';
@@ -36,8 +36,8 @@ export class Dispatcher {
     this.#accepting = false;
   }
 
-  dispatch(message: InboundMessage): void {
-    const { events, responder } = this.#settings.router.route(message);
+  dispatch(message: InboundMessage, routes: readonly HandlerRoute[]): void {
+    const { events, responder } = this.#settings.router.route(message.topic, routes);
     if (!this.#accepting) {
       if (events.some((route) => this.#isCancellation(route))) this.#cancel(message);
       message.settle(WITHHOLD);
@@ -45,8 +45,7 @@ export class Dispatcher {
     }
     const handlers = events.length + (responder === undefined ? 0 : 1);
     if (handlers === 0) {
-      this.#settings.log.unrouted(message);
-      message.settle(ACKNOWLEDGE);
+      message.settle(ACKNOWLEDGE); // a request that another copy of it is answered for
       return;
     }
     const incoming = readIncoming(message, this.#settings);

@@ -2,6 +2,7 @@ import type { MessageHandler } from '@nestjs/microservices';
 import { autoCodec } from '../codec/auto-codec.js';
 import type { Codec } from '../codec/codec.js';
 import type { SubscriptionRequest } from '../connection/subscribe.js';
+import type { Interest } from '../connection/subscription-plan.js';
 import { ConfigurationError } from '../errors.js';
 import { TopicFilter } from '../topic/topic-filter.js';
 import { toFailurePolicy, type FailurePolicy } from './failure-policy.js';
@@ -22,13 +23,11 @@ export interface RegisteredHandler {
 }
 
 /** A handler with all that is known about it before the first message. */
-export interface HandlerRoute {
+export interface HandlerRoute extends Interest {
   /** For messages. */
   readonly name: string;
   readonly kind: 'event' | 'message';
-  readonly filter: TopicFilter;
   readonly codec: Codec;
-  readonly subscription: SubscriptionRequest;
   readonly handle: MessageHandler;
   readonly ack: 'after' | 'receipt' | 'manual';
   readonly policy: FailurePolicy;

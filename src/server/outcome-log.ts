@@ -9,7 +9,6 @@ import { Tally } from './tally.js';
 /** Writes one line for each failure, and one a second for messages that are dropped. */
 export class OutcomeLog {
   readonly #logger: LoggerService;
-  #unroutedReported = false;
   readonly #dropped: Tally;
   readonly #expired: Tally;
 
@@ -57,16 +56,6 @@ export class OutcomeLog {
 
   #error(line: string): void {
     this.#logger.error(printable(line));
-  }
-
-  /** One line at all: a kept session may have many of them. */
-  unrouted({ topic }: InboundMessage): void {
-    if (this.#unroutedReported) return;
-    this.#unroutedReported = true;
-    const on = JSON.stringify(topic);
-    this.#logger.warn(
-      printable(`No handler is for the message on ${on}, which the broker sent; others are not reported`),
-    );
   }
 
   dropped({ packet, topic }: InboundMessage): void {

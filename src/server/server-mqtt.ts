@@ -10,20 +10,17 @@ import type { MqttClient } from 'mqtt';
 import type { Observable } from 'rxjs';
 import { MqttConnection } from '../connection/mqtt-connection.js';
 import type { MqttStatus } from '../connection/mqtt-status.js';
-import { isSessionKept, type Session } from '../connection/session.js';
-import type { SubscriptionGrant, SubscriptionRequest } from '../connection/subscribe.js';
-import { describeOverlap } from './describe-overlap.js';
+import type { Session } from '../connection/session.js';
+import type { InboundMessage } from '../message/inbound-message.js';
 import { createPipeline, type Pipeline } from './create-pipeline.js';
 import { cancellationRoute } from './cancellations.js';
 import { checkConcurrency, toRoute, type HandlerRoute, type RegisteredHandler } from './handler-route.js';
 import type { MqttContext } from './mqtt-context.js';
 import { replyTopicRule } from './reply-topic-rule.js';
 import type { ServerMqttOptions } from './server-options.js';
-import { SubscriptionPlan } from './subscription-plan.js';
-import { ConfigurationError, ConnectionError, describeError, SubscriptionError } from '../errors.js';
+import { ConfigurationError, ConnectionError, describeError } from '../errors.js';
 import { TopicFilter } from '../topic/topic-filter.js';
 
-const SHOWN_OVERLAPS = 5;
 const DEFAULT_CONCURRENCY = 1000;
 const DRAIN_TIMEOUT_MS = 10_000;
 const MAX_RECEIVE_MAXIMUM = 65_535;
@@ -47,12 +44,14 @@ export class ServerMqtt extends Server<MqttEvents, MqttStatus> implements Custom
   readonly #handlers: RegisteredHandler[] = [];
   /** Nest's own, which only calls what it is given: not worth the promises that a hook takes. */
   readonly #noHook = this.onProcessingStartHook as unknown;
-  #plan = new SubscriptionPlan([]);
-  #cancellations: HandlerRoute | undefined;
+  readonly #user = {
+    onSession: ({ clientId }: Session) => void (this.#clientId = clientId),
+    receive: (message: InboundMessage, routes: readonly HandlerRoute[]) =>
+      this.#pipeline?.dispatcher.dispatch(message, routes),
+  };
+  #routes: readonly HandlerRoute[] = [];
   #clientId = '';
   #pipeline: Pipeline | undefined;
-  /** The filters that the session has of us. */
-  #subscribed: readonly string[] = [];
   #closing: Promise<void> | undefined;
   #closeCalls = 0;
 
@@ -68,8 +67,7 @@ export class ServerMqtt extends Server<MqttEvents, MqttStatus> implements Custom
       checkConcurrency(options.concurrency ?? DEFAULT_CONCURRENCY),
     );
     this.#connection = new MqttConnection(connectionOptions, ServerMqtt.name);
-    this.#connection.onMessage((message) => this.#pipeline?.dispatcher.dispatch(message));
-    this.#connection.onSession((session) => this.#subscribe(session));
+    this.#connection.subscriptions.retire(retiredSubscriptions(options));
   }
 
   /** What the connection to the broker does: `connected`, `disconnected`, `reconnecting`, `closed`. */
@@ -127,21 +125,38 @@ export class ServerMqtt extends Server<MqttEvents, MqttStatus> implements Custom
 
   async #listen(): Promise<void> {
     if (this.#closing !== undefined) await this.#afterClosing(this.#closing);
-    const routes = this.#handlers.map((handler) => toRoute(handler, this.#options));
-    this.#cancellations = cancellationRoute(routes, this.#options);
-    this.#plan = new SubscriptionPlan(this.#cancellations ? [...routes, this.#cancellations] : routes);
-    this.#pipeline = createPipeline(this.#plan, {
+    const handlers = this.#handlers.map((handler) => toRoute(handler, this.#options));
+    const cancellations = cancellationRoute(handlers, this.#options, this.logger);
+    const routes = cancellations === undefined ? handlers : [...handlers, cancellations];
+    const { keepsSession, protocolVersion } = this.#connection;
+    this.#pipeline = createPipeline(routes, {
       options: this.#options,
       logger: this.logger,
       concurrency: this.#options.concurrency ?? DEFAULT_CONCURRENCY,
-      keepsSession: isSessionKept(this.#options),
-      cancellations: this.#cancellations,
+      protocolVersion,
+      keepsSession,
+      cancellations,
       clientId: () => this.#clientId,
       publish: (topic, payload, options) => this.#connection.publish(topic, payload, options),
       normalizePattern: (pattern) => this.normalizePattern(pattern as string),
       withHooks: (context, run) => this.#withHooks(context, run),
     });
-    await this.#connection.open();
+    this.#connection.subscriptions.forget(this.#routes);
+    this.#routes = routes;
+    await this.#start(routes);
+  }
+
+  async #start(routes: readonly HandlerRoute[]): Promise<void> {
+    const { subscriptions } = this.#connection;
+    try {
+      await subscriptions.add(this.#user, routes).catch(unlessConnectionLost);
+      await this.#connection.open(this.#user);
+      await this.#connection.ready();
+    } catch (error) {
+      subscriptions.forget(routes);
+      await this.#connection.close(this.#user);
+      throw error;
+    }
   }
 
   /** A `close()` that comes while a `listen()` waits for the one before it is for that `listen()`. */
@@ -153,72 +168,24 @@ export class ServerMqtt extends Server<MqttEvents, MqttStatus> implements Custom
   }
 
   async #close(): Promise<void> {
-    const pipeline = this.#pipeline;
-    if (!isSessionKept(this.#options)) await this.#unsubscribe();
-    await pipeline?.drain(this.#options.drainTimeoutMs ?? DRAIN_TIMEOUT_MS);
-    await this.#connection.close();
-    this.#subscribed = [];
+    const { keepsSession, subscriptions } = this.#connection;
+    if (!keepsSession) await this.#unsubscribe();
+    await this.#pipeline?.drain(this.#options.drainTimeoutMs ?? DRAIN_TIMEOUT_MS);
+    await this.#connection.close(this.#user);
+    subscriptions.forget(this.#routes);
   }
 
-  /** What arrives until the broker has confirmed it is still handled; what a kept session has stays with the broker. */
+  /**
+   * What arrives until the broker has confirmed it is still handled, and running requests can still be cancelled; what a kept
+   * session has stays with the broker.
+   */
   async #unsubscribe(): Promise<void> {
-    if (this.#subscribed.length === 0) return;
     try {
-      await this.#connection.unsubscribe(this.#subscribed);
+      await this.#connection.subscriptions.remove(
+        this.#routes.filter(({ onRefused }) => onRefused === undefined),
+      );
     } catch (error) {
       this.logger.debug(`Closing without an UNSUBACK: ${(error as Error).message}`);
-    }
-  }
-
-  async #subscribe(session: Session): Promise<void> {
-    this.#clientId = session.clientId;
-    if (!session.present) this.#subscribed = [];
-    const isFirst = this.#subscribed.length === 0;
-    if (session.present && isFirst) await this.#retire();
-    if (session.present && !isFirst) return;
-    const requests = session.subscriptionIdentifiers
-      ? this.#plan.identified.map(({ request }) => request)
-      : this.#covering(isFirst);
-    const cancelFilter = this.#cancellations?.subscription.filter;
-    const ofHandlers = requests.filter(({ filter }) => filter !== cancelFilter);
-    if (ofHandlers.length === 0) return;
-    this.#warnOfLowerQos(await this.#connection.subscribe(ofHandlers));
-    this.#subscribed = ofHandlers.map(({ filter }) => filter);
-    await this.#subscribeToCancellations(requests.filter(({ filter }) => filter === cancelFilter));
-  }
-
-  /** Requests are answered without it, too. */
-  async #subscribeToCancellations(requests: readonly SubscriptionRequest[]): Promise<void> {
-    if (requests.length === 0) return;
-    try {
-      await this.#connection.subscribe(requests);
-    } catch (error) {
-      if (!(error instanceof SubscriptionError)) throw error;
-      this.logger.warn(`${error.message}: requests cannot be cancelled (see the option cancelTopic)`);
-    }
-  }
-
-  async #retire(): Promise<void> {
-    const filters = retiredSubscriptions(this.#options);
-    if (filters.length > 0) await this.#connection.unsubscribe(filters);
-  }
-
-  #covering(isFirst: boolean): readonly SubscriptionRequest[] {
-    const overlaps = isFirst ? this.#plan.overlaps(SHOWN_OVERLAPS).map(describeOverlap) : [];
-    if (overlaps.length > 0) {
-      const why = 'this broker does not say which one a message is for (MQTT 5 brokers do)';
-      this.logger.warn(`These filters overlap, and ${why}: ${overlaps.join('; ')}`);
-    }
-    return this.#plan.covering();
-  }
-
-  #warnOfLowerQos(grants: readonly SubscriptionGrant[]): void {
-    for (const { filter, qos, requestedQos } of grants) {
-      if (qos < requestedQos) {
-        this.logger.warn(
-          `The broker granted QoS ${qos} for "${filter}", not the ${requestedQos} that was asked for`,
-        );
-      }
     }
   }
 
@@ -243,6 +210,11 @@ export class ServerMqtt extends Server<MqttEvents, MqttStatus> implements Custom
       Promise.resolve(start(this.transportId, context, done)).catch(reject);
     });
   }
+}
+
+/** The next session will have what this one did not get. */
+function unlessConnectionLost(error: unknown): void {
+  if (!(error instanceof ConnectionError)) throw error;
 }
 
 /** The broker holds back what we would not handle yet; it knows of it on MQTT 5 only. */

@@ -1,50 +1,60 @@
-import type { SubscriptionRequest } from '../connection/subscribe.js';
+import type { SubscriptionError } from '../errors.js';
 import type { TopicFilter } from '../topic/topic-filter.js';
 import { TopicTrie } from '../topic/topic-trie.js';
-import type { HandlerRoute } from './handler-route.js';
+import type { SubscriptionRequest } from './subscribe.js';
 import { createIdentifiers } from './subscription-identifiers.js';
 
-/** The handlers that share a Topic Filter, and the subscription for them. */
-export interface PlannedSubscription {
+/** What somebody wants the messages of: a handler, or the replies of a client. */
+export interface Interest {
   readonly filter: TopicFilter;
-  readonly request: SubscriptionRequest & { readonly identifier: number };
-  readonly routes: readonly HandlerRoute[];
-  /** Whether there is no message handler among them. */
-  readonly eventsOnly: boolean;
+  readonly subscription: SubscriptionRequest;
+  /** Called if the broker refuses it, upon which it is forgotten. Without it, a refusal is an error of whoever subscribes. */
+  readonly onRefused?: ((error: SubscriptionError) => void) | undefined;
 }
 
-/** What to subscribe to so that every handler gets each of its messages, and gets it once. */
-export class SubscriptionPlan {
-  /** One for each filter, with an identifier of its own: for brokers that say which ones a PUBLISH matched. */
-  readonly identified: readonly PlannedSubscription[];
-  /** The place of each handler in the order of registration. */
-  readonly order: ReadonlyMap<HandlerRoute, number>;
-  readonly #trie = new TopicTrie<PlannedSubscription>();
+/** The interests that share a Topic Filter, and the subscription for them. */
+export interface PlannedSubscription<T extends Interest> {
+  readonly filter: TopicFilter;
+  readonly request: SubscriptionRequest & { readonly identifier: number };
+  readonly interests: readonly T[];
+}
 
-  constructor(routes: readonly HandlerRoute[]) {
-    this.order = new Map(routes.map((route, index) => [route, index]));
-    const groups = groupBySubscription(routes);
+/** What to subscribe to so that everybody gets each of its messages, and gets it once. */
+export class SubscriptionPlan<T extends Interest> {
+  /** One for each filter, with an identifier of its own: for brokers that say which ones a PUBLISH matched. */
+  readonly identified: readonly PlannedSubscription<T>[];
+  readonly #trie = new TopicTrie<PlannedSubscription<T>>();
+  readonly #byIdentifier: ReadonlyMap<number, PlannedSubscription<T>>;
+
+  constructor(interests: readonly T[]) {
+    const groups = groupBySubscription(interests);
     const identifiers = createIdentifiers([...groups.keys()]);
     this.identified = [...groups].map(([subscription, group]) => ({
       filter: group[0]!.filter,
       request: {
-        ...combine(group.map((route) => route.subscription)),
+        ...combine(group.map((interest) => interest.subscription)),
         identifier: identifiers.get(subscription)!,
       },
-      routes: group,
-      eventsOnly: group.every(({ kind }) => kind === 'event'),
+      interests: group,
     }));
+    this.#byIdentifier = new Map(this.identified.map((planned) => [planned.request.identifier, planned]));
     for (const planned of this.identified) this.#trie.add(planned.filter.levels, planned);
   }
 
-  /** The subscriptions whose filters match a Topic Name. */
-  match(topic: string): PlannedSubscription[] {
-    return this.#trie.match(topic);
+  /** The subscriptions that a PUBLISH is for: those of the identifiers it carries, else all whose filters match. */
+  match(topic: string, identifiers?: number | readonly number[]): PlannedSubscription<T>[] {
+    if (identifiers === undefined) return this.#trie.match(topic);
+    if (typeof identifiers === 'number') {
+      const planned = this.#byIdentifier.get(identifiers);
+      return planned === undefined ? [] : [planned];
+    }
+    const planned = new Set(identifiers.map((identifier) => this.#byIdentifier.get(identifier)));
+    return [...planned].filter((subscription) => subscription !== undefined);
   }
 
   /** Those that no other one covers, for brokers that cannot say what a PUBLISH matched: one copy for all handlers. */
   covering(): readonly SubscriptionRequest[] {
-    const requests = new Map<PlannedSubscription, SubscriptionRequest[]>();
+    const requests = new Map<PlannedSubscription<T>, SubscriptionRequest[]>();
     const covered = new Map(this.identified.map((planned) => [planned, this.#coverersOf(planned)]));
     for (const [planned, coverers] of covered) {
       for (const target of coverers.length === 0 ? [planned] : coverers) {
@@ -60,7 +70,7 @@ export class SubscriptionPlan {
   overlaps(limit: number): (readonly [string, string])[] {
     const pairs = new Map<string, readonly [string, string]>();
     const uncovered = this.identified.filter((planned) => this.#coverersOf(planned).length === 0);
-    const trie = new TopicTrie<PlannedSubscription>();
+    const trie = new TopicTrie<PlannedSubscription<T>>();
     for (const planned of uncovered) trie.add(planned.filter.levels, planned);
     for (const planned of uncovered) {
       for (const other of trie.overlapping(planned.filter.levels)) {
@@ -74,7 +84,7 @@ export class SubscriptionPlan {
   }
 
   /** A filter with wildcards, taken for a Topic Name, is matched by those that cover it, and by few others. */
-  #coverersOf({ filter }: PlannedSubscription): PlannedSubscription[] {
+  #coverersOf({ filter }: PlannedSubscription<T>): PlannedSubscription<T>[] {
     return this.#trie
       .match(filter.filter)
       .filter((other) => other.filter !== filter && other.filter.shareName === filter.shareName)
@@ -82,12 +92,12 @@ export class SubscriptionPlan {
   }
 }
 
-function groupBySubscription(routes: readonly HandlerRoute[]): Map<string, HandlerRoute[]> {
-  const groups = new Map<string, HandlerRoute[]>();
-  for (const route of routes) {
-    const group = groups.get(route.filter.subscription);
-    if (group === undefined) groups.set(route.filter.subscription, [route]);
-    else group.push(route);
+function groupBySubscription<T extends Interest>(interests: readonly T[]): Map<string, T[]> {
+  const groups = new Map<string, T[]>();
+  for (const interest of interests) {
+    const group = groups.get(interest.filter.subscription);
+    if (group === undefined) groups.set(interest.filter.subscription, [interest]);
+    else group.push(interest);
   }
   return groups;
 }

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
-import { SubscriptionPlan } from '../../../src/server/subscription-plan.js';
+import { SubscriptionPlan } from '../../../src/connection/subscription-plan.js';
 import { TopicFilter } from '../../../src/topic/topic-filter.js';
 import { fastCheckSettings } from '../fast-check-settings.js';
 import { allTopics, topicFilters } from '../topic/arbitraries.js';
 import { naiveMatch } from '../topic/naive-match.js';
-import { createRoute } from './create-route.js';
+import { createRoute } from '../server/create-route.js';
 
 const { parse } = TopicFilter;
 const LITERALS = ['a', 'b', '', '$SYS'];
@@ -17,7 +17,7 @@ describe('identified', () => {
   it('has one subscription for each filter, with all its handlers in their order', () => {
     const routes = ['a/{x}', 'b', 'a/+', '$share/g/a/+', 'a/{y}'].map((pattern) => createRoute(pattern));
     const { identified } = new SubscriptionPlan(routes);
-    expect(identified.map(({ request, routes: own }) => [request.filter, own])).toEqual([
+    expect(identified.map(({ request, interests: own }) => [request.filter, own])).toEqual([
       ['a/+', [routes[0], routes[2], routes[4]]],
       ['b', [routes[1]]],
       ['$share/g/a/+', [routes[3]]],

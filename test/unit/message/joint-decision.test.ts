@@ -1,5 +1,5 @@
 import { ACKNOWLEDGE, WITHHOLD, type Decision } from '../../../src/message/decision.js';
-import { JointDecision } from '../../../src/server/joint-decision.js';
+import { JointDecision } from '../../../src/message/joint-decision.js';
 
 const REJECT: Decision = { kind: 'reject', reasonCode: 0x80 };
 const REJECT_OTHERWISE: Decision = { kind: 'reject', reasonCode: 0x97 };

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { createIdentifiers } from '../../../src/server/subscription-identifiers.js';
+import { createIdentifiers } from '../../../src/connection/subscription-identifiers.js';
 import { fastCheckSettings } from '../fast-check-settings.js';
 
 const MAX_IDENTIFIER = 268_435_455; // section 3.8.2.1.2
