@@ -1,5 +1,5 @@
 import type { LoggerService } from '@nestjs/common';
-import { ConnectionError } from '../errors.js';
+import { ConnectionError, MqttTransportError } from '../errors.js';
 import { codeOf, describeFailure, isPermanentFailure } from './failure.js';
 
 /** Why a connection could not be made, as far as is known, and what of it has been reported. */
@@ -59,9 +59,9 @@ export class ConnectionFailures {
     this.#reported = message;
   }
 
-  toError(): ConnectionError {
+  toError(): MqttTransportError {
     const cause = this.#lastError;
-    if (cause instanceof ConnectionError) return cause;
+    if (cause instanceof MqttTransportError) return cause;
     const code = cause && codeOf(cause);
     const message = `Cannot connect to ${this.#address} (${describeFailure(cause, this.#answered)})`;
     return new ConnectionError(message, this.#address, typeof code === 'number' ? code : undefined, {

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import type { IClientOptions } from 'mqtt';
+import type { IClientOptions, MqttClient } from 'mqtt';
 import { ConfigurationError } from '../errors.js';
+import type { ReconnectOptions } from './back-off.js';
 
 /** MQTT.js's options but those that the connection needs for itself. */
 type PassedOn = Omit<
@@ -26,6 +27,8 @@ export interface MqttConnectionOptions extends OrUndefined<PassedOn> {
    * the broker refuses for good, such as bad credentials, is not tried again.
    */
   readonly maxConnectionAttempts?: number | undefined;
+  /** When a connection is made again: delays that grow, with jitter. MQTT.js's `reconnectPeriod` fixes them instead. */
+  readonly reconnect?: ReconnectOptions | undefined;
 }
 
 /** So that an option may come from the environment. */
@@ -39,7 +42,13 @@ const URL_SCHEME = /^(mqtts?|wss?|tcp|ssl|tls)(\+unix)?:\/\//;
  * @throws {ConfigurationError}
  */
 export function toMqttJsOptions(options: MqttConnectionOptions): { url: string; options: IClientOptions } {
-  const { url = DEFAULT_URL, subscribeTimeoutMs: _, maxConnectionAttempts: __, ...rest } = options;
+  const {
+    url = DEFAULT_URL,
+    subscribeTimeoutMs: _,
+    maxConnectionAttempts: __,
+    reconnect: ___,
+    ...rest
+  } = options;
   if (!URL_SCHEME.test(url)) {
     throw new ConfigurationError(
       `"${redact(url)}" is no address of a broker: it must begin with mqtt://, mqtts://, ws:// or wss://`,
@@ -76,6 +85,11 @@ export function describeBroker({
   if (host === undefined && port === undefined) return redact(url);
   const parsed = new URL(url);
   return `${protocol ?? parsed.protocol.replace(':', '')}://${host ?? parsed.hostname}:${port ?? parsed.port}`;
+}
+
+/** The same of the one of `servers` that the client is connected to. */
+export function describeServer({ options: { servers, host, port } }: MqttClient, broker: string): string {
+  return servers === undefined ? broker : `${host}:${port}`;
 }
 
 function redact(url: string): string {

@@ -1,5 +1,5 @@
 import type { IDisconnectPacket } from 'mqtt';
-import { printable } from '../errors.js';
+import { ConfigurationError, printable } from '../errors.js';
 import { describeReasonCode, isPermanentRefusal } from './reason-code.js';
 
 const UNSUPPORTED_VERSION: ReadonlySet<unknown> = new Set([0x01, 0x84]);
@@ -31,8 +31,9 @@ export function describeDisconnect({ reasonCode = 0, properties }: IDisconnectPa
   return properties?.reasonString === undefined ? reason : printable(`${reason}: ${properties.reasonString}`);
 }
 
-/** Whether the broker would refuse the same CONNECT again. */
+/** Whether the same attempt would fail again. */
 export function isPermanentFailure(error: Error | undefined): boolean {
+  if (error instanceof ConfigurationError) return true;
   const code = error && codeOf(error);
   return typeof code === 'number' && isPermanentRefusal(code);
 }

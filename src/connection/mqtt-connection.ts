@@ -1,13 +1,20 @@
-import { Socket } from 'node:net';
 import { Logger } from '@nestjs/common';
 import type { MqttEvents } from '@nestjs/microservices';
-import { connect, type IConnackPacket, type MqttClient } from 'mqtt';
+import type { IConnackPacket, MqttClient } from 'mqtt';
 import { distinctUntilChanged, ReplaySubject, type Observable } from 'rxjs';
-import { ConfigurationError, ConnectionError, SubscriptionError } from '../errors.js';
+import { ConnectionError } from '../errors.js';
 import type { InboundMessage } from '../message/inbound-message.js';
 import type { MqttRecordOptions } from '../message/mqtt-record.js';
-import { describeBroker, toMqttJsOptions, type MqttConnectionOptions } from './connection-options.js';
+import { BackOff } from './back-off.js';
+import { ConnectionAttempts } from './connection-attempts.js';
 import { ConnectionFailures } from './connection-failures.js';
+import {
+  describeBroker,
+  describeServer,
+  toMqttJsOptions,
+  type MqttConnectionOptions,
+} from './connection-options.js';
+import { createClient } from './create-client.js';
 import { Deferred } from './deferred.js';
 import { describeDisconnect, describeError } from './failure.js';
 import { InboundPublishes } from './inbound-publishes.js';
@@ -49,6 +56,7 @@ export class MqttConnection {
   readonly #closedListeners: ClosedListener[] = [];
   readonly #eventListeners: { event: keyof MqttEvents; listener: MqttEvents[keyof MqttEvents] }[] = [];
   #client: MqttClient | undefined;
+  #attempts: ConnectionAttempts | undefined;
   /** Settled by the first session, or by what keeps it from coming. */
   #opening: Deferred<void> | undefined;
   #session: Session | undefined;
@@ -64,6 +72,7 @@ export class MqttConnection {
   constructor(options: MqttConnectionOptions, owner: string) {
     this.#logger = new Logger(owner);
     toMqttJsOptions(options); // wrong options show at construction
+    BackOff.from(options);
     this.#options = options;
     this.address = describeBroker(options);
     this.status = this.#status.pipe(distinctUntilChanged());
@@ -126,13 +135,11 @@ export class MqttConnection {
    * @throws {SubscriptionError}
    */
   async subscribe(requests: readonly SubscriptionRequest[]): Promise<readonly SubscriptionGrant[]> {
-    const shared = requests.filter(({ filter }) => filter.startsWith('$share/'));
-    if (shared.length > 0 && this.#session?.sharedSubscriptions === false)
-      throw noSharedSubscriptions(shared);
     return subscribe(this.#connected(), requests, {
       timeoutMs: this.#options.subscribeTimeoutMs ?? SUBSCRIBE_TIMEOUT_MS,
       batchSize: this.#options.subscribeBatchSize ?? SUBSCRIBE_BATCH_SIZE,
       broker: this.address,
+      sharedSubscriptions: this.#session?.sharedSubscriptions ?? true,
     });
   }
 
@@ -170,14 +177,17 @@ export class MqttConnection {
 
   #start(): Deferred<void> {
     this.#failures.noteStart();
-    const { url, options } = toMqttJsOptions(this.#options);
-    try {
-      this.#client = connect(url, options);
-    } catch (cause) {
-      const { message } = cause as Error;
-      throw new ConfigurationError(`Cannot connect to ${this.address}: ${message}`, { cause });
-    }
-    this.#listen(this.#client);
+    const client = createClient(this.#options);
+    this.#client = client;
+    this.#attempts = new ConnectionAttempts(client, {
+      backOff: BackOff.from(this.#options),
+      onFailed: (error) => {
+        this.#failures.noteError(error);
+        this.#onDisconnected(false);
+      },
+    });
+    this.#listen(client);
+    this.#attempts.start();
     return new Deferred();
   }
 
@@ -189,7 +199,7 @@ export class MqttConnection {
     client.on('error', (error) => own(() => this.#onError(client, error))());
     client.on(
       'close',
-      own(() => this.#onClose(client)),
+      own(() => this.#onClose()),
     );
     client.on(
       'reconnect',
@@ -212,8 +222,7 @@ export class MqttConnection {
   }
 
   #onConnect(client: MqttClient, connack: IConnackPacket): void {
-    setNoDelay(client);
-    this.#logger.log(`Connected to ${this.address}`);
+    this.#logger.log(`Connected to ${describeServer(client, this.address)}`);
     this.#status.next(MqttStatus.CONNECTED);
     const session = toSession(client, connack);
     this.#session = session;
@@ -225,6 +234,7 @@ export class MqttConnection {
       for (const listener of this.#sessionListeners) await listener(session);
       if (this.#session !== session) return;
       this.#failures.noteReady();
+      this.#attempts?.noteReady();
       this.#ready.resolve(session);
       this.#opening?.resolve();
     } catch (error) {
@@ -252,25 +262,25 @@ export class MqttConnection {
     if (client.connected) this.#logger.error(describeError(error));
   }
 
-  #onClose(client: MqttClient): void {
+  #onClose(): void {
     const lost = this.#session !== undefined;
     this.#session = undefined;
     this.#publisher.onLost();
     if (!this.#ready.pending) this.#ready = new Deferred();
     if (lost && this.#opening?.pending) this.#failures.noteLossWhileSubscribing();
-    this.#status.next(MqttStatus.CLOSED);
-    const retries = client.options.reconnectPeriod !== 0;
-    if (this.#opening?.pending) this.#onFailedAttempt(retries);
-    else if (lost)
-      this.#logger.warn(`Lost the connection to ${this.address}${retries ? ', connecting again' : ''}`);
-    else this.#failures.report();
-    if (!retries && this.#client === client) void this.#end(this.#failures.toError()); // does not reject
+    this.#onDisconnected(lost);
   }
 
-  #onFailedAttempt(retries: boolean): void {
-    if (this.#failures.isFinal() || !retries)
-      void this.#end(this.#failures.toError()); // does not reject
-    else this.#failures.report();
+  /** A connection was lost, or an attempt to make it has failed. */
+  #onDisconnected(lost: boolean): void {
+    this.#status.next(MqttStatus.CLOSED);
+    const opening = this.#opening?.pending ?? false;
+    const goesOn = this.#attempts?.goOn === true && !(opening && this.#failures.isFinal());
+    if (lost && !opening)
+      this.#logger.warn(`Lost the connection to ${this.address}${goesOn ? ', connecting again' : ''}`);
+    else if (goesOn) this.#failures.report();
+    if (goesOn) this.#attempts?.next();
+    else void this.#end(this.#failures.toError()); // does not reject
   }
 
   /** Back to the state before `open()`, which fails with the error if it waits. */
@@ -282,6 +292,7 @@ export class MqttConnection {
   async #endClient(error: Error): Promise<void> {
     const [client, opening, ready] = [this.#client, this.#opening, this.#ready];
     if (client === undefined) return;
+    this.#attempts?.end();
     this.#opening = undefined;
     this.#client = undefined;
     this.#session = undefined;
@@ -293,17 +304,4 @@ export class MqttConnection {
     ready.reject(error);
     opening?.reject(error);
   }
-}
-
-/** MQTT.js leaves Nagle's algorithm on, which costs concurrent requests a quarter of their rate or more. */
-function setNoDelay({ stream }: MqttClient): void {
-  if (stream instanceof Socket) stream.setNoDelay(true);
-}
-
-function noSharedSubscriptions(shared: readonly SubscriptionRequest[]): SubscriptionError {
-  const filters = shared.map(({ filter }) => `"${filter}"`).join(', ');
-  return new SubscriptionError(
-    `The broker offers no Shared Subscriptions, which ${filters} would be`,
-    shared.map(({ filter }) => ({ filter })),
-  );
 }
