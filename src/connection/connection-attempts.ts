@@ -4,8 +4,12 @@ import { ConfigurationError } from '../errors.js';
 import type { BackOff } from './back-off.js';
 
 interface Settings {
+  /** The broker's, for messages. */
+  readonly address: string;
   /** The delays, `undefined` if there is but one attempt. */
   readonly backOff: BackOff | undefined;
+  /** What precedes each attempt; the attempt fails with it. */
+  readonly prepare: () => Promise<void>;
   /** Called when an attempt fails before there is a stream, whose end the client would tell. */
   readonly onFailed: (error: Error) => void;
 }
@@ -52,15 +56,23 @@ export class ConnectionAttempts {
   }
 
   async #attempt(connect: () => void): Promise<void> {
-    await Promise.resolve(); // whoever starts this can keep it first
-    if (this.#ended) return;
+    try {
+      await this.#settings.prepare();
+      if (this.#ended || this.#client.connected) return; // meanwhile
+      this.#connect(connect);
+    } catch (error) {
+      if (!this.#ended) this.#settings.onFailed(error as Error);
+    }
+  }
+
+  #connect(connect: () => void): void {
     try {
       connect();
-      setNoDelay(this.#client);
     } catch (cause) {
       const { message } = cause as Error;
-      this.#settings.onFailed(new ConfigurationError(`MQTT.js cannot connect: ${message}`, { cause }));
+      throw new ConfigurationError(`Cannot connect to ${this.#settings.address}: ${message}`, { cause });
     }
+    setNoDelay(this.#client);
   }
 }
 

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { IClientOptions, MqttClient } from 'mqtt';
 import { ConfigurationError } from '../errors.js';
 import type { ReconnectOptions } from './back-off.js';
+import type { RefreshCredentials } from './refresh-credentials.js';
 
 /** MQTT.js's options but those that the connection needs for itself. */
 type PassedOn = Omit<
@@ -29,6 +30,11 @@ export interface MqttConnectionOptions extends OrUndefined<PassedOn> {
   readonly maxConnectionAttempts?: number | undefined;
   /** When a connection is made again: delays that grow, with jitter. MQTT.js's `reconnectPeriod` fixes them instead. */
   readonly reconnect?: ReconnectOptions | undefined;
+  /**
+   * Called before each attempt to connect, the first one too: what it gives takes the place of `username` and `password`. If it
+   * rejects, or gives nothing within MQTT.js's `connectTimeout` (30 s), the attempt has failed.
+   */
+  readonly refreshCredentials?: RefreshCredentials | undefined;
 }
 
 /** So that an option may come from the environment. */
@@ -44,9 +50,10 @@ const URL_SCHEME = /^(mqtts?|wss?|tcp|ssl|tls)(\+unix)?:\/\//;
 export function toMqttJsOptions(options: MqttConnectionOptions): { url: string; options: IClientOptions } {
   const {
     url = DEFAULT_URL,
-    subscribeTimeoutMs: _,
-    maxConnectionAttempts: __,
-    reconnect: ___,
+    subscribeTimeoutMs: _subscribeTimeoutMs,
+    maxConnectionAttempts: _maxConnectionAttempts,
+    reconnect: _reconnect,
+    refreshCredentials: _refreshCredentials,
     ...rest
   } = options;
   if (!URL_SCHEME.test(url)) {

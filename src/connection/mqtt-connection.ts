@@ -20,6 +20,7 @@ import { describeDisconnect, describeError } from './failure.js';
 import { InboundPublishes } from './inbound-publishes.js';
 import { MqttStatus } from './mqtt-status.js';
 import { endClient } from './end-client.js';
+import { createPreparation } from './prepare-attempt.js';
 import { Publisher } from './publisher.js';
 import { guardReplay } from './replay-guard.js';
 import { toSession, type Session } from './session.js';
@@ -180,7 +181,9 @@ export class MqttConnection {
     const client = createClient(this.#options);
     this.#client = client;
     this.#attempts = new ConnectionAttempts(client, {
+      address: this.address,
       backOff: BackOff.from(this.#options),
+      prepare: createPreparation(client, this.#options),
       onFailed: (error) => {
         this.#failures.noteError(error);
         this.#onDisconnected(false);

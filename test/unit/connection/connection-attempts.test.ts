@@ -28,7 +28,12 @@ class FakeService {
     const onFailed = (error: Error) => {
       throw error;
     };
-    this.attempts = new ConnectionAttempts(this.client.asClient, { backOff: new BackOff(options), onFailed });
+    this.attempts = new ConnectionAttempts(this.client.asClient, {
+      address: 'mqtt://broker',
+      backOff: new BackOff(options),
+      prepare: () => Promise.resolve(),
+      onFailed,
+    });
   }
 
   lose(): void {
@@ -131,6 +136,7 @@ describe('an attempt', () => {
   it('is not made twice when somebody else makes it', async () => {
     const service = new FakeService(() => true);
     service.attempts.start();
+    await jest.advanceTimersByTimeAsync(0);
     service.lose();
     service.client.reconnect();
     await jest.advanceTimersByTimeAsync(HOUR);
