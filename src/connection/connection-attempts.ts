@@ -1,7 +1,9 @@
 import { Socket } from 'node:net';
 import type { MqttClient } from 'mqtt';
 import { ConfigurationError } from '../errors.js';
-import type { BackOff } from './back-off.js';
+import { BackOff } from './back-off.js';
+import { describeBroker, type MqttConnectionOptions } from './connection-options.js';
+import { createPreparation } from './prepare-attempt.js';
 
 interface Settings {
   /** The broker's, for messages. */
@@ -10,7 +12,7 @@ interface Settings {
   readonly backOff: BackOff | undefined;
   /** What precedes each attempt; the attempt fails with it. */
   readonly prepare: () => Promise<void>;
-  /** Called when an attempt fails before there is a stream, whose end the client would tell. */
+  /** Called when an attempt fails before there is a stream, whose end MQTT.js would tell. */
   readonly onFailed: (error: Error) => void;
 }
 
@@ -20,6 +22,19 @@ export class ConnectionAttempts {
   readonly #settings: Settings;
   #timer: NodeJS.Timeout | undefined;
   #ended = false;
+
+  static from(
+    client: MqttClient,
+    options: MqttConnectionOptions,
+    onFailed: (error: Error) => void,
+  ): ConnectionAttempts {
+    return new ConnectionAttempts(client, {
+      address: describeBroker(options),
+      backOff: BackOff.from(options),
+      prepare: createPreparation(client, options),
+      onFailed,
+    });
+  }
 
   constructor(client: MqttClient, settings: Settings) {
     this.#client = client;

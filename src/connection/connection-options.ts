@@ -24,8 +24,11 @@ export interface MqttConnectionOptions extends OrUndefined<PassedOn> {
   readonly subscribeTimeoutMs?: number | undefined;
   /**
    * After how many failed attempts in a row the first connection is given up, -1 for never. Default -1 on a server,
-   * 1 on a client (which tries again with the next message). A connection that was made once is always made again. What
-   * the broker refuses for good, such as bad credentials, is not tried again.
+   * 1 on a client (which tries again with the next message). What the broker refuses for good, such as bad credentials without
+   * `refreshCredentials`, is not tried again.
+   *
+   * A connection that was made is made again for as long as it takes, but for what the broker refuses for good, and credentials
+   * that it refuses so many times in a row: then the status is `closed`, and the error an `error` event.
    */
   readonly maxConnectionAttempts?: number | undefined;
   /** When a connection is made again: delays that grow, with jitter. MQTT.js's `reconnectPeriod` fixes them instead. */

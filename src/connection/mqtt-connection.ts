@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
 import type { MqttEvents } from '@nestjs/microservices';
-import type { IConnackPacket, MqttClient } from 'mqtt';
+import type { IConnackPacket, IDisconnectPacket, MqttClient, Packet } from 'mqtt';
 import { distinctUntilChanged, ReplaySubject, type Observable } from 'rxjs';
 import { ConnectionError } from '../errors.js';
 import type { InboundMessage } from '../message/inbound-message.js';
@@ -16,19 +16,17 @@ import {
 } from './connection-options.js';
 import { createClient } from './create-client.js';
 import { Deferred } from './deferred.js';
-import { describeDisconnect, describeError } from './failure.js';
+import { describeError } from './failure.js';
 import { InboundPublishes } from './inbound-publishes.js';
+import { LiveSession, type SessionListener } from './live-session.js';
 import { MqttStatus } from './mqtt-status.js';
 import { endClient } from './end-client.js';
-import { createPreparation } from './prepare-attempt.js';
 import { Publisher } from './publisher.js';
-import { guardReplay } from './replay-guard.js';
 import { toSession, type Session } from './session.js';
 import { unsubscribe } from './unsubscribe.js';
+import { watchClient } from './watch-client.js';
 import { subscribe, type SubscriptionGrant, type SubscriptionRequest } from './subscribe.js';
 
-/** Runs after each CONNACK, the first one before `open()` resolves. */
-type SessionListener = (session: Session) => Promise<void> | void;
 type MessageListener = (message: InboundMessage) => void;
 /** Runs when the connection is closed for good, and will not be made again by itself. */
 type ClosedListener = (error: Error) => void;
@@ -36,7 +34,6 @@ type ClosedListener = (error: Error) => void;
 const SUBSCRIBE_TIMEOUT_MS = 10_000;
 const SUBSCRIBE_BATCH_SIZE = 100;
 const CLOSE_TIMEOUT_MS = 5_000;
-const SESSION_RETRY_MS = 5_000;
 
 /**
  * One connection to a broker: owns MQTT.js and its events, makes the connection again when it is lost, and tells its
@@ -52,7 +49,7 @@ export class MqttConnection {
   readonly #failures: ConnectionFailures;
   readonly #publisher: Publisher;
   readonly #inbound = new InboundPublishes();
-  readonly #sessionListeners: SessionListener[] = [];
+  readonly #session: LiveSession;
   readonly #messageListeners: MessageListener[] = [];
   readonly #closedListeners: ClosedListener[] = [];
   readonly #eventListeners: { event: keyof MqttEvents; listener: MqttEvents[keyof MqttEvents] }[] = [];
@@ -60,9 +57,8 @@ export class MqttConnection {
   #attempts: ConnectionAttempts | undefined;
   /** Settled by the first session, or by what keeps it from coming. */
   #opening: Deferred<void> | undefined;
-  #session: Session | undefined;
-  /** Settled by each session in turn. */
-  #ready = new Deferred<Session>();
+  /** Why the broker does not want to see this client again. */
+  #ended: Error | undefined;
   #closing: Promise<void> | undefined;
   #closeCalls = 0;
 
@@ -77,8 +73,12 @@ export class MqttConnection {
     this.#options = options;
     this.address = describeBroker(options);
     this.status = this.#status.pipe(distinctUntilChanged());
-    this.#failures = new ConnectionFailures(this.address, this.#logger, options.maxConnectionAttempts ?? -1);
+    this.#failures = new ConnectionFailures(this.#logger, options);
     this.#publisher = new Publisher(this.address);
+    this.#session = new LiveSession(this.#logger, {
+      onReady: () => this.#onReady(),
+      onFailed: (error) => this.#onRefused(error),
+    });
   }
 
   /** MQTT.js's client, `undefined` before `open()` and after `close()`. */
@@ -88,10 +88,12 @@ export class MqttConnection {
 
   /**
    * Connects, and resolves when every session listener has done its part. Calls while it is open share one promise.
-   * @throws {ConnectionError} if the broker cannot be reached (`maxConnectionAttempts`) or refuses the connection
+   * @throws {ConnectionError} if the broker cannot be reached (`maxConnectionAttempts`) or refuses the connection, or has
+   * ended it for good, until `close()` is called
    */
   async open(): Promise<void> {
     if (this.#closing !== undefined) await this.#afterClosing(this.#closing);
+    if (this.#ended !== undefined) throw this.#ended;
     this.#opening ??= this.#start();
     return this.#opening.promise;
   }
@@ -100,12 +102,13 @@ export class MqttConnection {
   close(): Promise<void> {
     const error = new ConnectionError(`The connection to ${this.address} was closed`, this.address);
     this.#closeCalls++;
+    this.#ended = undefined;
     this.#inbound.flush();
     return this.#end(error);
   }
 
   onSession(listener: SessionListener): void {
-    this.#sessionListeners.push(listener);
+    this.#session.onStart(listener);
   }
 
   onMessage(listener: MessageListener): void {
@@ -122,7 +125,7 @@ export class MqttConnection {
    */
   async ready(): Promise<Session> {
     this.#connected();
-    return this.#ready.promise;
+    return this.#session.ready;
   }
 
   /** Listens to an event of MQTT.js, on this client and on those that follow it after `close()`. */
@@ -140,7 +143,7 @@ export class MqttConnection {
       timeoutMs: this.#options.subscribeTimeoutMs ?? SUBSCRIBE_TIMEOUT_MS,
       batchSize: this.#options.subscribeBatchSize ?? SUBSCRIBE_BATCH_SIZE,
       broker: this.address,
-      sharedSubscriptions: this.#session?.sharedSubscriptions ?? true,
+      sharedSubscriptions: this.#session.current?.sharedSubscriptions ?? true,
     });
   }
 
@@ -149,7 +152,7 @@ export class MqttConnection {
    * @throws {SubscriptionError} if it does not within the time of a subscription
    */
   async unsubscribe(filters: readonly string[]): Promise<void> {
-    if (this.#session === undefined) return;
+    if (this.#session.current === undefined) return;
     const timeoutMs = this.#options.subscribeTimeoutMs ?? SUBSCRIBE_TIMEOUT_MS;
     await unsubscribe(this.#connected(), filters, timeoutMs);
   }
@@ -160,6 +163,11 @@ export class MqttConnection {
    */
   async publish(topic: string, payload: Buffer | string, options: MqttRecordOptions): Promise<void> {
     return this.#publisher.publish(this.#connected(), topic, payload, options);
+  }
+
+  /** Whether `open()` waits, and will tell what keeps the connection from being made. */
+  get #isFirst(): boolean {
+    return this.#opening?.pending ?? false;
   }
 
   #connected(): MqttClient {
@@ -180,14 +188,9 @@ export class MqttConnection {
     this.#failures.noteStart();
     const client = createClient(this.#options);
     this.#client = client;
-    this.#attempts = new ConnectionAttempts(client, {
-      address: this.address,
-      backOff: BackOff.from(this.#options),
-      prepare: createPreparation(client, this.#options),
-      onFailed: (error) => {
-        this.#failures.noteError(error);
-        this.#onDisconnected(false);
-      },
+    this.#attempts = ConnectionAttempts.from(client, this.#options, (error) => {
+      this.#failures.noteError(error);
+      this.#onDisconnected(false);
     });
     this.#listen(client);
     this.#attempts.start();
@@ -195,69 +198,56 @@ export class MqttConnection {
   }
 
   #listen(client: MqttClient): void {
-    const own = (handle: () => void) => () => {
-      if (client === this.#client) handle(); // not one that was closed
-    };
-    client.on('connect', (connack) => own(() => this.#onConnect(client, connack))());
-    client.on('error', (error) => own(() => this.#onError(client, error))());
-    client.on(
-      'close',
-      own(() => this.#onClose()),
-    );
-    client.on(
-      'reconnect',
-      own(() => this.#status.next(MqttStatus.RECONNECTING)),
-    );
-    client.on('disconnect', (packet) => own(() => this.#onDisconnect(describeDisconnect(packet)))());
-    guardReplay(client);
-    client.on('packetsend', ({ cmd }) => {
-      if (cmd === 'disconnect') this.#inbound.end();
-    });
-    client.on('packetreceive', (packet) => {
-      if (packet.cmd === 'connack') this.#failures.noteConnack();
-      this.#inbound.onPacket(packet);
-    });
-    client.on('message', (topic, payload, packet) => {
-      const message = this.#inbound.receive(client, topic, payload, packet);
-      if (message !== undefined) for (const listener of this.#messageListeners) listener(message);
+    watchClient(client, {
+      isCurrent: () => client === this.#client,
+      onConnect: (connack) => this.#onConnect(client, connack),
+      onReconnect: () => this.#onReconnect(),
+      onDisconnect: (packet) => this.#onDisconnect(client, packet),
+      onError: (error) => this.#onError(client, error),
+      onClose: () => this.#onClose(),
+      onSent: ({ cmd }) => cmd === 'disconnect' && this.#inbound.end(),
+      onReceived: (packet) => this.#onReceived(packet),
+      onMessage: (...received) => {
+        const message = this.#inbound.receive(client, ...received);
+        if (message !== undefined) for (const listener of this.#messageListeners) listener(message);
+      },
     });
     for (const { event, listener } of this.#eventListeners) client.on(event, listener as never);
+  }
+
+  #onReceived(packet: Packet): void {
+    if (packet.cmd === 'connack') this.#failures.noteConnack();
+    this.#inbound.onPacket(packet);
   }
 
   #onConnect(client: MqttClient, connack: IConnackPacket): void {
     this.#logger.log(`Connected to ${describeServer(client, this.address)}`);
     this.#status.next(MqttStatus.CONNECTED);
-    const session = toSession(client, connack);
-    this.#session = session;
-    void this.#startSession(session); // settles `open()`, reports by itself
+    this.#session.start(toSession(client, connack));
   }
 
-  async #startSession(session: Session): Promise<void> {
-    try {
-      for (const listener of this.#sessionListeners) await listener(session);
-      if (this.#session !== session) return;
-      this.#failures.noteReady();
-      this.#attempts?.noteReady();
-      this.#ready.resolve(session);
-      this.#opening?.resolve();
-    } catch (error) {
-      if (this.#session !== session) return; // the connection was lost: the next session starts over
-      if (this.#opening?.pending) await this.#end(error as Error);
-      else this.#startAgain(session, error as Error);
-    }
+  #onReady(): void {
+    this.#failures.noteReady();
+    this.#attempts?.noteReady();
+    this.#opening?.resolve();
   }
 
-  /** What was granted once is refused, or not answered: it is asked for again on the same connection. */
-  #startAgain(session: Session, { message }: Error): void {
-    this.#logger.error(`${message}; trying again in ${SESSION_RETRY_MS} ms`);
-    setTimeout(() => {
-      if (this.#session === session) void this.#startSession(session); // reports by itself
-    }, SESSION_RETRY_MS).unref();
+  /** What the first session needs is refused: `open()` fails. */
+  #onRefused(error: Error): boolean {
+    if (!this.#isFirst) return false;
+    void this.#end(error); // does not reject
+    return true;
   }
 
-  #onDisconnect(reason: string): void {
+  #onReconnect(): void {
+    this.#failures.noteAttempt();
+    this.#status.next(MqttStatus.RECONNECTING);
+  }
+
+  #onDisconnect(client: MqttClient, packet: IDisconnectPacket): void {
     this.#status.next(MqttStatus.DISCONNECTED);
-    this.#logger.warn(`The broker closes the connection (${reason})`);
+    this.#failures.noteDisconnect(packet, client.options.clientId);
+    if (this.#failures.end !== undefined) client.stream.destroy(); // nothing more is sent on it
   }
 
   #onError(client: MqttClient, error: Error): void {
@@ -266,24 +256,31 @@ export class MqttConnection {
   }
 
   #onClose(): void {
-    const lost = this.#session !== undefined;
-    this.#session = undefined;
+    const lost = this.#session.lose();
     this.#publisher.onLost();
-    if (!this.#ready.pending) this.#ready = new Deferred();
-    if (lost && this.#opening?.pending) this.#failures.noteLossWhileSubscribing();
+    if (lost) this.#failures.noteLoss(this.#isFirst);
     this.#onDisconnected(lost);
   }
 
   /** A connection was lost, or an attempt to make it has failed. */
   #onDisconnected(lost: boolean): void {
     this.#status.next(MqttStatus.CLOSED);
-    const opening = this.#opening?.pending ?? false;
-    const goesOn = this.#attempts?.goOn === true && !(opening && this.#failures.isFinal());
-    if (lost && !opening)
-      this.#logger.warn(`Lost the connection to ${this.address}${goesOn ? ', connecting again' : ''}`);
-    else if (goesOn) this.#failures.report();
-    if (goesOn) this.#attempts?.next();
-    else void this.#end(this.#failures.toError()); // does not reject
+    if (this.#attempts?.goOn !== true || this.#failures.isFinal(this.#isFirst)) {
+      void this.#giveUp(this.#isFirst); // does not reject
+      return;
+    }
+    this.#failures.report(lost && !this.#isFirst);
+    this.#attempts.next();
+  }
+
+  /** A failure that `open()` does not tell is told by the log, and to those who listen to errors. */
+  async #giveUp(isFirst: boolean): Promise<void> {
+    const client = this.#client;
+    const error = this.#failures.toError();
+    if (!isFirst) this.#ended = this.#failures.end;
+    if (!isFirst) this.#logger.error(`${error.message}; not connecting again`);
+    await this.#end(error);
+    if (!isFirst) client?.emit('error', error);
   }
 
   /** Back to the state before `open()`, which fails with the error if it waits. */
@@ -293,18 +290,16 @@ export class MqttConnection {
   }
 
   async #endClient(error: Error): Promise<void> {
-    const [client, opening, ready] = [this.#client, this.#opening, this.#ready];
+    const [client, opening] = [this.#client, this.#opening];
     if (client === undefined) return;
     this.#attempts?.end();
     this.#opening = undefined;
     this.#client = undefined;
-    this.#session = undefined;
-    this.#ready = new Deferred();
+    this.#session.end(error);
     for (const listener of this.#closedListeners) listener(error);
     await endClient(client, CLOSE_TIMEOUT_MS);
     this.#publisher.abandon();
     this.#status.next(MqttStatus.CLOSED);
-    ready.reject(error);
     opening?.reject(error);
   }
 }
