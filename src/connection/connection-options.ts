@@ -1,13 +1,13 @@
-import { randomBytes } from 'node:crypto';
 import type { IClientOptions, MqttClient } from 'mqtt';
 import { ConfigurationError } from '../errors.js';
 import type { ReconnectOptions } from './back-off.js';
+import { createClientId } from './client-id.js';
 import type { RefreshCredentials } from './refresh-credentials.js';
 
 /** MQTT.js's options but those that the connection needs for itself. */
 type PassedOn = Omit<
   IClientOptions,
-  'customHandleAcks' | 'manualConnect' | 'reconnectOnConnackError' | 'resubscribe'
+  'clientId' | 'customHandleAcks' | 'manualConnect' | 'reconnectOnConnackError' | 'resubscribe'
 >;
 
 /** MQTT.js's options, which are passed on as they are, and what the connection adds to them. */
@@ -17,6 +17,13 @@ export interface MqttConnectionOptions extends OrUndefined<PassedOn> {
    * Default `mqtt://localhost:1883`; `host`, `port` and `servers` take precedence over it.
    */
   readonly url?: string | undefined;
+  /**
+   * The Client Identifier: of one connection alone, for another client with the same one would end it. `{hostname}`, `{pid}` and
+   * `{uuid}` in it are filled; the latter two, which nobody is called a second time, not in that of a session that is kept
+   * (`clean: false`). Brokers need not take more than 23 characters [MQTT-3.1.3-5], of which a UUID alone has 36. Default
+   * `nest` and 16 random characters.
+   */
+  readonly clientId?: string | undefined;
   /**
    * How long to wait for a SUBACK, in milliseconds. Default 10 000. The clock starts with the SUBSCRIBE and starts
    * again with each SUBACK.
@@ -64,19 +71,14 @@ export function toMqttJsOptions(options: MqttConnectionOptions): { url: string; 
       `"${redact(url)}" is no address of a broker: it must begin with mqtt://, mqtts://, ws:// or wss://`,
     );
   }
-  if (rest.clean === false && !rest.clientId) {
-    throw new ConfigurationError(
-      'A session that is kept (clean: false) needs a clientId that stays the same',
-    );
-  }
   const given = Object.fromEntries(
     Object.entries(rest).filter(([, value]) => value !== undefined),
   ) as IClientOptions;
   return {
     url,
     options: {
-      clientId: `nest${randomBytes(8).toString('hex')}`, // within the 23 characters that every broker takes [MQTT-3.1.3-5]
       ...given,
+      clientId: createClientId(options),
       resubscribe: false, // a resubscription that is refused must be seen
       reconnectOnConnackError: true, // we know which refusals are final
     },

@@ -197,3 +197,17 @@ it.each([
     expect(construct).toThrow(message);
   }
 });
+
+it('a client keeps its {uuid} over reconnections, and has another one after close()', async () => {
+  await using broker = await startStubBroker();
+  const options = { clientId: 'a-{uuid}', reconnectPeriod: 5 };
+  await using client = await startClient(broker.url, options);
+  broker.closeConnections();
+  await until(() => connectCount(broker) === 2);
+  await client.close();
+  await client.connect();
+  const [first, second, third] = broker.packets('connect').map(({ clientId }) => clientId);
+  expect(first).toMatch(/^a-[0-9a-f-]{36}$/);
+  expect(second).toBe(first);
+  expect(third).not.toBe(first);
+});
