@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from '@nestjs/common';
 import type { Subscriber } from '../connection/deliveries.js';
-import type { ConnectionUser, MqttConnection } from '../connection/mqtt-connection.js';
+import type { ConnectionUser } from '../connection/connection-users.js';
+import type { MqttConnection } from '../connection/mqtt-connection.js';
 import { cannotPublish } from '../connection/publish-problem.js';
 import type { Session } from '../connection/session.js';
 import { ConnectionError, describeError, NoRespondersError, printable } from '../errors.js';
@@ -61,7 +62,7 @@ export class Requester implements ConnectionUser, Subscriber {
   }
 
   /** The subscription to the replies is gone with a session that is not kept. */
-  onLost(error: ConnectionError): void {
+  onLost(error: Error): void {
     if (!this.#connection.keepsSession) this.#pending.failAll(error, 'sent');
   }
 

@@ -1,6 +1,6 @@
 import type { IDisconnectPacket } from 'mqtt';
-import { printable } from '../errors.js';
-import { describeReasonCode, isPermanentRefusal } from './reason-code.js';
+import { ConfigurationError, printable } from '../errors.js';
+import { describeReasonCode, isPermanentRefusal, isRefusalOfCredentials } from './reason-code.js';
 
 const UNSUPPORTED_VERSION: ReadonlySet<unknown> = new Set([0x01, 0x84]);
 
@@ -31,10 +31,15 @@ export function describeDisconnect({ reasonCode = 0, properties }: IDisconnectPa
   return properties?.reasonString === undefined ? reason : printable(`${reason}: ${properties.reasonString}`);
 }
 
-/** Whether the broker would refuse the same CONNECT again. */
-export function isPermanentFailure(error: Error | undefined): boolean {
+/** Whether the same attempt would fail again: `passing` if it need not. */
+export function kindOfFailure(
+  error: Error | undefined,
+): 'configuration' | 'credentials' | 'permanent' | 'passing' {
+  if (error instanceof ConfigurationError) return 'configuration';
   const code = error && codeOf(error);
-  return typeof code === 'number' && isPermanentRefusal(code);
+  if (typeof code !== 'number') return 'passing';
+  if (isRefusalOfCredentials(code)) return 'credentials';
+  return isPermanentRefusal(code) ? 'permanent' : 'passing';
 }
 
 /** The Reason Code of a CONNACK, or the name of a system error. */

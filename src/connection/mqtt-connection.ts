@@ -1,38 +1,36 @@
-import { Socket } from 'node:net';
 import { Logger } from '@nestjs/common';
 import type { MqttEvents } from '@nestjs/microservices';
-import { connect, type IConnackPacket, type MqttClient } from 'mqtt';
+import type { IConnackPacket, IDisconnectPacket, MqttClient, Packet } from 'mqtt';
 import { distinctUntilChanged, ReplaySubject, type Observable } from 'rxjs';
-import { ConfigurationError, ConnectionError } from '../errors.js';
+import { ConnectionError } from '../errors.js';
 import type { MqttRecordOptions } from '../message/mqtt-record.js';
-import { describeBroker, toMqttJsOptions, type MqttConnectionOptions } from './connection-options.js';
+import { BackOff } from './back-off.js';
+import { ConnectionAttempts } from './connection-attempts.js';
 import { ConnectionFailures } from './connection-failures.js';
+import {
+  describeBroker,
+  describeServer,
+  toMqttJsOptions,
+  type MqttConnectionOptions,
+} from './connection-options.js';
+import { createClient } from './create-client.js';
 import { Deferred } from './deferred.js';
-import { describeDisconnect, describeError } from './failure.js';
+import { ConnectionUsers, type ConnectionUser } from './connection-users.js';
+import { describeError } from './failure.js';
 import { InboundPublishes } from './inbound-publishes.js';
+import { LiveSession } from './live-session.js';
 import { MqttStatus } from './mqtt-status.js';
 import { endClient } from './end-client.js';
 import { Publisher, type PublishReceipt } from './publisher.js';
-import { guardReplay } from './replay-guard.js';
 import { isSessionKept, toSession, type Session } from './session.js';
 import { unsubscribe } from './unsubscribe.js';
+import { watchClient } from './watch-client.js';
 import { subscribe, type SubscriptionGrant, type SubscriptionRequest } from './subscribe.js';
 import { Subscriptions } from './subscriptions.js';
-
-/** Who shares a connection. */
-export interface ConnectionUser {
-  /** Each session, before it is subscribed in; the first one before `open()` resolves. */
-  onSession?(session: Session): void;
-  /** The connection is lost, and will be made again. */
-  onLost?(error: ConnectionError): void;
-  /** The connection is closed for good, or this user has closed it for itself. */
-  onClosed?(error: Error): void;
-}
 
 const SUBSCRIBE_TIMEOUT_MS = 10_000;
 const SUBSCRIBE_BATCH_SIZE = 100;
 const CLOSE_TIMEOUT_MS = 5_000;
-const SESSION_RETRY_MS = 5_000;
 
 /**
  * One connection to a broker: owns MQTT.js and its events, makes the connection again when it is lost, and tells its
@@ -50,15 +48,15 @@ export class MqttConnection {
   readonly #failures: ConnectionFailures;
   readonly #publisher: Publisher;
   readonly #inbound = new InboundPublishes();
-  /** Those who have opened it and not closed it, with the session that each was told of. */
-  readonly #users = new Map<ConnectionUser, Session | undefined>();
+  readonly #session: LiveSession;
+  readonly #users = new ConnectionUsers();
   readonly #eventListeners: { event: keyof MqttEvents; listener: MqttEvents[keyof MqttEvents] }[] = [];
   #client: MqttClient | undefined;
+  #attempts: ConnectionAttempts | undefined;
   /** Settled by the first session, or by what keeps it from coming. */
   #opening: Deferred<void> | undefined;
-  #session: Session | undefined;
-  /** Settled by each session in turn. */
-  #ready = new Deferred<Session>();
+  /** Why the broker does not want to see this client again. */
+  #ended: Error | undefined;
   #closing: Promise<void> | undefined;
   #closeCalls = 0;
 
@@ -69,15 +67,21 @@ export class MqttConnection {
   constructor(options: MqttConnectionOptions, owner: string) {
     this.#logger = new Logger(owner);
     toMqttJsOptions(options); // wrong options show at construction
+    BackOff.from(options);
     this.#options = options;
     this.address = describeBroker(options);
     this.status = this.#status.pipe(distinctUntilChanged());
-    this.#failures = new ConnectionFailures(this.address, this.#logger, options.maxConnectionAttempts ?? -1);
+    this.#failures = new ConnectionFailures(this.#logger, options);
     this.#publisher = new Publisher(this.address);
     this.subscriptions = new Subscriptions({
       subscribe: (requests) => this.#subscribe(requests),
       unsubscribe: (filters) => this.#unsubscribe(filters),
       logger: this.#logger,
+    });
+    this.#session = new LiveSession(this.#logger, {
+      begin: (session) => this.#begin(session),
+      onReady: () => this.#onReady(),
+      onFailed: (error) => this.#onRefused(error),
     });
   }
 
@@ -97,26 +101,27 @@ export class MqttConnection {
 
   /**
    * Connects, and resolves when everything is subscribed. Calls while it is open share one connection.
-   * @throws {ConnectionError} if the broker cannot be reached (`maxConnectionAttempts`) or refuses the connection
+   * @throws {ConnectionError} if the broker cannot be reached (`maxConnectionAttempts`) or refuses the connection, or has
+   * ended it for good, until `close()` is called
    * @throws {SubscriptionError}
    */
   async open(user: ConnectionUser): Promise<void> {
     if (this.#closing !== undefined) await this.#afterClosing(this.#closing);
-    if (!this.#users.has(user)) this.#users.set(user, undefined);
+    if (this.#ended !== undefined) throw this.#ended;
+    this.#users.add(user);
     this.#opening ??= this.#start();
     await this.#opening.promise;
-    if (this.#session !== undefined) this.#introduce(user, this.#session);
+    if (this.#session.current !== undefined) this.#users.introduce(user, this.#session.current);
   }
 
-  /**
-   * The last of its users disconnects, after what is on its way out, within 5 s. What is not published by then fails.
-   */
+  /** The last of its users disconnects, after what is on its way out, within 5 s. What is not published by then fails. */
   async close(user: ConnectionUser): Promise<void> {
     const error = new ConnectionError(`The connection to ${this.address} was closed`, this.address);
     this.#closeCalls++;
     this.#inbound.flush();
-    if (this.#users.size > 1 && this.#users.delete(user)) user.onClosed?.(error);
-    else if (this.#users.size === 0 || this.#users.has(user)) await this.#end(error);
+    if (this.#users.leave(user, error)) return;
+    this.#ended = undefined;
+    await this.#end(error);
   }
 
   /**
@@ -125,7 +130,7 @@ export class MqttConnection {
    */
   async ready(): Promise<Session> {
     this.#connected();
-    return this.#ready.promise;
+    return this.#session.ready;
   }
 
   /** Listens to an event of MQTT.js, on this client and on those that follow it after `close()`. */
@@ -142,8 +147,9 @@ export class MqttConnection {
     });
   }
 
+  /** Done at once when there is no connection, which has no subscriptions. */
   async #unsubscribe(filters: readonly string[]): Promise<void> {
-    if (this.#session === undefined) return;
+    if (this.#session.current === undefined) return;
     const timeoutMs = this.#options.subscribeTimeoutMs ?? SUBSCRIBE_TIMEOUT_MS;
     await unsubscribe(this.#connected(), filters, timeoutMs);
   }
@@ -158,6 +164,11 @@ export class MqttConnection {
     options: MqttRecordOptions,
   ): Promise<PublishReceipt> {
     return this.#publisher.publish(this.#connected(), topic, payload, options);
+  }
+
+  /** Whether `open()` waits, and will tell what keeps the connection from being made. */
+  get #isFirst(): boolean {
+    return this.#opening?.pending ?? false;
   }
 
   #connected(): MqttClient {
@@ -176,89 +187,74 @@ export class MqttConnection {
 
   #start(): Deferred<void> {
     this.#failures.noteStart();
-    const { url, options } = toMqttJsOptions(this.#options);
-    try {
-      this.#client = connect(url, options);
-    } catch (cause) {
-      const { message } = cause as Error;
-      throw new ConfigurationError(`Cannot connect to ${this.address}: ${message}`, { cause });
-    }
-    this.#listen(this.#client);
+    const client = createClient(this.#options);
+    this.#client = client;
+    this.#attempts = ConnectionAttempts.from(client, this.#options, (error) => {
+      this.#failures.noteError(error);
+      this.#onDisconnected(false);
+    });
+    this.#listen(client);
+    this.#publisher.watch(client);
+    this.#attempts.start();
     return new Deferred();
   }
 
   #listen(client: MqttClient): void {
-    const own = (handle: () => void) => () => {
-      if (client === this.#client) handle(); // not one that was closed
-    };
-    client.on('connect', (connack) => own(() => this.#onConnect(client, connack))());
-    client.on('error', (error) => own(() => this.#onError(client, error))());
-    client.on(
-      'close',
-      own(() => this.#onClose(client)),
-    );
-    client.on(
-      'reconnect',
-      own(() => this.#status.next(MqttStatus.RECONNECTING)),
-    );
-    client.on('disconnect', (packet) => own(() => this.#onDisconnect(describeDisconnect(packet)))());
-    guardReplay(client);
-    this.#publisher.watch(client);
-    client.on('packetsend', ({ cmd }) => {
-      if (cmd === 'disconnect') this.#inbound.end();
-    });
-    client.on('packetreceive', (packet) => {
-      if (packet.cmd === 'connack') this.#failures.noteConnack();
-      this.#inbound.onPacket(packet);
-    });
-    client.on('message', (topic, payload, packet) => {
-      const message = this.#inbound.receive(client, topic, payload, packet);
-      if (message !== undefined) this.subscriptions.dispatch(message);
+    watchClient(client, {
+      isCurrent: () => client === this.#client,
+      onConnect: (connack) => this.#onConnect(client, connack),
+      onReconnect: () => this.#onReconnect(),
+      onDisconnect: (packet) => this.#onDisconnect(client, packet),
+      onError: (error) => this.#onError(client, error),
+      onClose: () => this.#onClose(),
+      onSent: ({ cmd }) => cmd === 'disconnect' && this.#inbound.end(),
+      onReceived: (packet) => this.#onReceived(packet),
+      onMessage: (...received) => {
+        const message = this.#inbound.receive(client, ...received);
+        if (message !== undefined) this.subscriptions.dispatch(message);
+      },
     });
     for (const { event, listener } of this.#eventListeners) client.on(event, listener as never);
   }
 
+  #onReceived(packet: Packet): void {
+    if (packet.cmd === 'connack') this.#failures.noteConnack();
+    this.#inbound.onPacket(packet);
+  }
+
   #onConnect(client: MqttClient, connack: IConnackPacket): void {
-    setNoDelay(client);
-    this.#logger.log(`Connected to ${this.address}`);
+    this.#logger.log(`Connected to ${describeServer(client, this.address)}`);
     this.#status.next(MqttStatus.CONNECTED);
-    const session = toSession(client, connack);
-    this.#session = session;
-    void this.#startSession(session); // settles `open()`, reports by itself
+    this.#session.start(toSession(client, connack));
   }
 
-  async #startSession(session: Session): Promise<void> {
-    try {
-      for (const user of this.#users.keys()) this.#introduce(user, session);
-      await this.subscriptions.begin(session);
-      if (this.#session !== session) return;
-      this.#failures.noteReady();
-      this.#ready.resolve(session);
-      this.#opening?.resolve();
-    } catch (error) {
-      if (this.#session !== session) return; // the connection was lost: the next session starts over
-      if (this.#opening?.pending) await this.#end(error as Error);
-      else this.#startAgain(session, error as Error);
-    }
+  async #begin(session: Session): Promise<void> {
+    this.#users.introduceAll(session);
+    await this.subscriptions.begin(session);
   }
 
-  #introduce(user: ConnectionUser, session: Session): void {
-    if (this.#users.get(user) === session) return;
-    this.#users.set(user, session);
-    user.onSession?.(session);
+  #onReady(): void {
+    this.#failures.noteReady();
+    this.#attempts?.noteReady();
+    this.#opening?.resolve();
   }
 
-  /** What was granted once is refused, or not answered: it is asked for again on the same connection. */
-  #startAgain(session: Session, { message }: Error): void {
-    this.#logger.error(`${message}; trying again in ${SESSION_RETRY_MS} ms`);
-    setTimeout(() => {
-      if (this.#session === session) void this.#startSession(session); // reports by itself
-    }, SESSION_RETRY_MS).unref();
+  /** What the first session needs is refused: `open()` fails. */
+  #onRefused(error: Error): boolean {
+    if (!this.#isFirst) return false;
+    void this.#end(error); // does not reject
+    return true;
   }
 
-  #onDisconnect(reason: string): void {
+  #onReconnect(): void {
+    this.#failures.noteAttempt();
+    this.#status.next(MqttStatus.RECONNECTING);
+  }
+
+  #onDisconnect(client: MqttClient, packet: IDisconnectPacket): void {
     this.#status.next(MqttStatus.DISCONNECTED);
-    this.#logger.warn(`The broker closes the connection (${reason})`);
+    this.#failures.noteDisconnect(packet, client.options.clientId);
+    if (this.#failures.end !== undefined) client.stream.destroy(); // nothing more is sent on it
   }
 
   #onError(client: MqttClient, error: Error): void {
@@ -266,32 +262,34 @@ export class MqttConnection {
     if (client.connected) this.#logger.error(describeError(error));
   }
 
-  #onClose(client: MqttClient): void {
-    const lost = this.#session !== undefined;
-    this.#session = undefined;
+  #onClose(): void {
+    const lost = this.#session.lose();
     this.subscriptions.end();
     this.#publisher.onLost();
-    if (!this.#ready.pending) this.#ready = new Deferred();
-    if (lost && this.#opening?.pending) this.#failures.noteLossWhileSubscribing();
+    if (lost) this.#failures.noteLoss(this.#isFirst);
+    this.#onDisconnected(lost);
+  }
+
+  /** A connection was lost, or an attempt to make it has failed. */
+  #onDisconnected(lost: boolean): void {
     this.#status.next(MqttStatus.CLOSED);
-    if (lost) this.#tellOfLoss();
-    const retries = client.options.reconnectPeriod !== 0;
-    if (this.#opening?.pending) this.#onFailedAttempt(retries);
-    else if (lost)
-      this.#logger.warn(`Lost the connection to ${this.address}${retries ? ', connecting again' : ''}`);
-    else this.#failures.report();
-    if (!retries && this.#client === client) void this.#end(this.#failures.toError()); // does not reject
+    if (this.#attempts?.goOn !== true || this.#failures.isFinal(this.#isFirst)) {
+      void this.#giveUp(this.#isFirst); // does not reject
+      return;
+    }
+    if (lost) this.#users.tellOfLoss(this.#failures.toError());
+    this.#failures.report(lost && !this.#isFirst);
+    this.#attempts.next();
   }
 
-  #tellOfLoss(): void {
-    const error = new ConnectionError(`The connection to ${this.address} was lost`, this.address);
-    for (const user of this.#users.keys()) user.onLost?.(error);
-  }
-
-  #onFailedAttempt(retries: boolean): void {
-    if (this.#failures.isFinal() || !retries)
-      void this.#end(this.#failures.toError()); // does not reject
-    else this.#failures.report();
+  /** A failure that `open()` does not tell is told by the log, and to those who listen to errors. */
+  async #giveUp(isFirst: boolean): Promise<void> {
+    const client = this.#client;
+    const error = this.#failures.toError();
+    if (!isFirst) this.#ended = this.#failures.end;
+    if (!isFirst) this.#logger.error(`${error.message}; not connecting again`);
+    await this.#end(error);
+    if (!isFirst) client?.emit('error', error);
   }
 
   /** Back to the state before `open()`, which fails with the error if it waits. */
@@ -301,25 +299,17 @@ export class MqttConnection {
   }
 
   async #endClient(error: Error): Promise<void> {
-    const [client, opening, ready] = [this.#client, this.#opening, this.#ready];
+    const [client, opening] = [this.#client, this.#opening];
     if (client === undefined) return;
+    this.#attempts?.end();
     this.#opening = undefined;
     this.#client = undefined;
-    this.#session = undefined;
-    this.#ready = new Deferred();
+    this.#session.end(error);
     this.subscriptions.reset();
-    const users = [...this.#users.keys()];
-    this.#users.clear();
-    for (const user of users) user.onClosed?.(error);
+    this.#users.clear(error);
     await endClient(client, CLOSE_TIMEOUT_MS);
     this.#publisher.abandon();
     this.#status.next(MqttStatus.CLOSED);
-    ready.reject(error);
     opening?.reject(error);
   }
-}
-
-/** MQTT.js leaves Nagle's algorithm on, which costs concurrent requests a quarter of their rate or more. */
-function setNoDelay({ stream }: MqttClient): void {
-  if (stream instanceof Socket) stream.setNoDelay(true);
 }
