@@ -1,6 +1,11 @@
 export { ServerMqtt } from './server/server-mqtt.js';
 export type { ServerMqttOptions } from './server/server-options.js';
-export type { MessageOrder, MqttHandlerOptions, RetryOptions } from './server/handler-options.js';
+export type {
+  DedupeOptions,
+  MessageOrder,
+  MqttHandlerOptions,
+  RetryOptions,
+} from './server/handler-options.js';
 export { readDeadLetter, replayOf, type DeadLetter } from './server/dead-letter.js';
 export { FatalError, RetriableError } from './server/failure-errors.js';
 export type { Decision } from './message/decision.js';

@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { ClientProxy, type MqttEvents, type ReadPacket, type WritePacket } from '@nestjs/microservices';
 import type { MqttClient } from 'mqtt';
-import { defer, mergeMap, Observable } from 'rxjs';
+import { Observable, Subscription, type Observer, type TeardownLogic, type Unsubscribable } from 'rxjs';
 import { MqttConnection } from '../connection/mqtt-connection.js';
 import type { MqttStatus } from '../connection/mqtt-status.js';
 import { ConfigurationError, MqttTransportError, RemoteError } from '../errors.js';
@@ -12,7 +12,7 @@ import { ClientPublisher } from './client-publisher.js';
 import { GatherRequest, type ResponderReply } from './gather-request.js';
 import type { OutboundCall } from './request-dialect.js';
 import { Requester } from './requester.js';
-import { SendRequest } from './send-request.js';
+import { SendRequest, type ReplyConversion } from './send-request.js';
 
 type CallPacket = ReadPacket & { readonly metadata?: Readonly<Record<string, string>> };
 
@@ -36,6 +36,10 @@ export class ClientMqtt extends ClientProxy<MqttEvents> {
   readonly #publisher: ClientPublisher;
   readonly #requester: Requester;
   readonly #timeoutMs: number;
+  readonly #conversion: ReplyConversion = {
+    toResponse: (value) => this.serializeResponse(value) as unknown,
+    toError: (error) => this.serializeError(error),
+  };
 
   /** @throws {ConfigurationError} if an option is wrong */
   constructor(options: ClientMqttOptions = {}) {
@@ -56,34 +60,43 @@ export class ClientMqtt extends ClientProxy<MqttEvents> {
   }
 
   /**
-   * Sends one request to all responders, and emits what each of them answers, as it comes. Completes when `max` of them
-   * have answered, or after `timeoutMs`, with as many as there are by then; who still works on it is told to stop.
-   * Responders are members of different groups: a Shared Subscription gives the request to one of its members.
+   * Sends a request when it is subscribed to, and emits the replies. Unsubscribing stops the handler.
+   * @param data a value, or an `MqttRecord` of one
+   */
+  override send<TResult = unknown, TInput = unknown>(pattern: unknown, data: TInput): Observable<TResult> {
+    if (isNil(pattern) || isNil(data)) return super.send(pattern, data); // which fails
+    return new Observable((observer: Observer<unknown>) =>
+      this.#whenOpen(observer, () => this.#request(this.#toPacket(pattern, data), observer)),
+    ) as Observable<TResult>;
+  }
+
+  /**
+   * Sends one request to all responders when it is subscribed to, and emits what each of them answers, as it comes. Completes when
+   * `max` of them have answered, or after `timeoutMs`, with as many as there are by then; who still works on it is told to stop.
+   * The members of a Shared Subscription are one responder: the broker gives the request to one of them. Fails as `send` does, but not for
+   * the failure of a handler, which is an element with an `error`.
    *
    * @example
    * ```ts
    * const replies = await lastValueFrom(client.sendToMany<Health>('health', {}, { timeoutMs: 500 }).pipe(toArray()));
    * for (const { responder, value, error } of replies) console.log(responder, error?.message ?? value);
    * ```
+   * @throws {ConfigurationError} if an option is wrong
    */
-  sendToMany<TResult = unknown>(
+  sendToMany<TResult = unknown, TInput = unknown>(
     pattern: unknown,
-    data: unknown,
-    options: SendToManyOptions = {},
+    data: TInput,
+    { max = Infinity, timeoutMs }: SendToManyOptions = {},
   ): Observable<ResponderReply<TResult>> {
-    const max = checkMax(options.max);
-    checkTimeout(options.timeoutMs);
-    return defer(() => this.connect()).pipe(
-      mergeMap(
-        () =>
-          new Observable<ResponderReply>((subscriber) => {
-            const packet: CallPacket = { pattern, data };
-            this.onDispatchHook?.(packet);
-            const call = this.#toCall(packet);
-            const timeoutMs = options.timeoutMs ?? call.options.timeoutMs ?? this.#timeoutMs;
-            return this.#requester.request(call, new GatherRequest(timeoutMs, max, subscriber));
-          }),
-      ),
+    if (isNil(pattern) || isNil(data)) return super.send(pattern, data); // which fails
+    checkMax(max);
+    checkTimeout(timeoutMs);
+    return new Observable<ResponderReply>((observer) =>
+      this.#whenOpen(observer, () => {
+        const call = this.#toCall(this.#toPacket(pattern, data));
+        const limitMs = timeoutMs ?? call.options.timeoutMs ?? this.#timeoutMs;
+        return this.#requester.request(call, new GatherRequest(call.topic, limitMs, max, observer));
+      }),
     ) as Observable<ResponderReply<TResult>>;
   }
 
@@ -116,10 +129,14 @@ export class ClientMqtt extends ClientProxy<MqttEvents> {
     return client as T;
   }
 
+  /** Not called by this class: for those below it that send packets of their own. */
   protected override publish(packet: ReadPacket, callback: (packet: WritePacket) => void): () => void {
-    const call = this.#toCall(packet);
-    const timeoutMs = call.options.timeoutMs ?? this.#timeoutMs;
-    return this.#requester.request(call, new SendRequest(call.topic, timeoutMs, callback));
+    const request = this.#request(packet, {
+      next: (response) => callback({ response }),
+      error: (err: unknown) => callback({ err, isDisposed: true }),
+      complete: () => callback({ isDisposed: true }),
+    });
+    return () => request.unsubscribe();
   }
 
   protected override async dispatchEvent<T = void>(packet: ReadPacket): Promise<T> {
@@ -134,12 +151,49 @@ export class ClientMqtt extends ClientProxy<MqttEvents> {
     return error instanceof MqttTransportError ? error : new RemoteError(error);
   }
 
+  #request(packet: CallPacket, observer: Observer<unknown>): Unsubscribable {
+    const call = this.#toCall(packet);
+    const timeoutMs = call.options.timeoutMs ?? this.#timeoutMs;
+    return this.#requester.request(call, new SendRequest(call.topic, timeoutMs, observer, this.#conversion));
+  }
+
+  /** Connects first, if need be. */
+  #whenOpen(observer: Observer<never>, start: () => Unsubscribable): TeardownLogic {
+    if (this.#connection.isOpen) return start();
+    const waiting = new Subscription();
+    this.connect().then(
+      () => waiting.closed || waiting.add(guarded(start, observer)),
+      (error: unknown) => observer.error(error),
+    );
+    return waiting;
+  }
+
+  /** As Nest's own, with what a dispatch hook attaches. */
+  #toPacket(pattern: unknown, data: unknown): CallPacket {
+    const packet: CallPacket = { pattern, data };
+    (this.onDispatchHook as typeof this.onDispatchHook | undefined)?.(packet); // since Nest 12.1
+    return packet;
+  }
+
   #toCall(packet: CallPacket): OutboundCall {
     const { data, options } = unwrapRecord(packet.data);
     const pattern: unknown = packet.pattern;
     const topic = this.normalizePattern(packet.pattern as string);
     return { topic, pattern, data, options, metadata: packet.metadata, packet };
   }
+}
+
+function guarded(start: () => Unsubscribable, observer: Observer<never>): TeardownLogic {
+  try {
+    return start();
+  } catch (error) {
+    observer.error(error);
+    return undefined;
+  }
+}
+
+function isNil(value: unknown): boolean {
+  return value === undefined || value === null;
 }
 
 function checkTopic(option: string, topic: string | undefined): void {
@@ -153,7 +207,7 @@ function checkTimeout(timeoutMs = DEFAULT_TIMEOUT_MS): number {
   throw new ConfigurationError(`timeoutMs must be 0 or more, not ${String(timeoutMs)}`);
 }
 
-function checkMax(max = Infinity): number {
-  if (max === Infinity || (Number.isInteger(max) && max >= 1)) return max;
+function checkMax(max: number): void {
+  if (max === Infinity || (Number.isInteger(max) && max >= 1)) return;
   throw new ConfigurationError(`max must be 1 or more, not ${String(max)}`);
 }

@@ -13,7 +13,7 @@ export interface ClientMqttOptions extends MqttConnectionOptions {
   readonly replyTopic?: string | undefined;
   /**
    * How long `send` waits for the first reply and, in a stream, for each further one, in milliseconds; 0 for ever. The
-   * clock starts when the request is made, connected or not. Default 30 000. `setTimeout` of a record takes precedence. On
+   * clock starts when the request is made, connected or not. Default 30 000. `setTimeoutMs` of a record takes precedence. On
    * MQTT 5 the Message Expiry Interval of the request is the same, rounded up to seconds.
    */
   readonly timeoutMs?: number | undefined;

@@ -1,6 +1,6 @@
 import type { MqttConnection } from '../connection/mqtt-connection.js';
 import type { PublishReceipt } from '../connection/publisher.js';
-import type { MqttRecordOptions } from '../message/mqtt-record.js';
+import type { MqttRecordOptions, PublishProperties } from '../message/mqtt-record.js';
 import type { ClientMqttOptions } from './client-options.js';
 import type { OutboundPublication } from './request-dialect.js';
 
@@ -14,27 +14,27 @@ export class ClientPublisher {
     this.#userProperties = userProperties;
   }
 
-  /** A record cannot redirect the replies. */
   publish(
     topic: string,
     { payload, properties }: OutboundPublication,
     options: MqttRecordOptions,
   ): Promise<PublishReceipt> {
-    const userProperties = {
-      ...this.#userProperties,
-      ...properties?.userProperties,
-      ...options.properties?.userProperties,
-    };
-    const { responseTopic, correlationData } = properties ?? {};
     return this.#connection.publish(topic, payload, {
       ...options,
-      properties: {
-        ...properties,
-        ...options.properties,
-        ...(responseTopic !== undefined && { responseTopic }),
-        ...(correlationData !== undefined && { correlationData }),
-        userProperties,
-      },
+      properties: this.#merge(properties, options),
     });
+  }
+
+  /** A record cannot redirect the replies. */
+  #merge(own: PublishProperties = {}, { properties: given }: MqttRecordOptions): PublishProperties {
+    if (given === undefined && this.#userProperties === undefined) return own;
+    const { responseTopic, correlationData } = own;
+    return {
+      ...own,
+      ...given,
+      ...(responseTopic !== undefined && { responseTopic }),
+      ...(correlationData !== undefined && { correlationData }),
+      userProperties: { ...this.#userProperties, ...own.userProperties, ...given?.userProperties },
+    };
   }
 }

@@ -56,5 +56,7 @@ export class EnvelopeDialect implements RequestDialect {
 
 export function readEnvelopeReply(payload: Buffer): InboundReply | undefined {
   const decoded = decodeEnvelopeReply(payload);
-  return decoded && { id: decoded.id, responder: decoded.responder, decode: () => decoded.reply };
+  if (decoded === undefined) return undefined;
+  const { id, reply, responder } = decoded;
+  return { id, responder, isLast: reply.kind !== 'value' || reply.last, decode: () => reply };
 }

@@ -1,11 +1,11 @@
-import type { Subscriber } from 'rxjs';
+import type { Observer } from 'rxjs';
 import { MqttTransportError, RemoteError } from '../errors.js';
 import type { Reply } from '../message/reply.js';
-import type { PendingRequest } from './pending-requests.js';
+import { PendingRequest } from './pending-request.js';
 
 /**
  * What one of several responders answered: a value, or why there is none, which is a {@link RemoteError} if its handler
- * failed. `responder` is its Client Identifier; a peer that is not ours may not say.
+ * failed. `responder` is its `responderName`, by default its Client Identifier; a peer that is not ours may not say.
  */
 export type ResponderReply<T = unknown> =
   | { readonly responder: string | undefined; readonly value: T; readonly error?: undefined }
@@ -16,39 +16,42 @@ export type ResponderReply<T = unknown> =
     };
 
 /** What `sendToMany` waits for: the replies of all responders. */
-export class GatherRequest implements PendingRequest {
+export class GatherRequest extends PendingRequest {
   readonly many = true;
   readonly #max: number;
-  readonly #subscriber: Subscriber<ResponderReply>;
-  #done = 0;
+  readonly #observer: Observer<ResponderReply>;
+  /** Those who have sent a value. */
+  readonly #heard = new Set<string | undefined>();
+  /** Those who have ended; one that does not say who it is counts each time. */
+  readonly #done = new Set<string | symbol>();
 
   /** @param max how many responders to wait for to the end of their replies */
-  constructor(
-    readonly timeoutMs: number,
-    max: number,
-    subscriber: Subscriber<ResponderReply>,
-  ) {
+  constructor(topic: string, timeoutMs: number, max: number, observer: Observer<ResponderReply>) {
+    super(topic, timeoutMs);
     this.#max = max;
-    this.#subscriber = subscriber;
+    this.#observer = observer;
   }
 
-  endsWith(reply: Reply): boolean {
-    if (reply.kind !== 'value' || reply.last) this.#done++;
-    return this.#done >= this.#max;
+  endsWith(reply: Reply, responder: string | undefined): boolean {
+    if (reply.kind !== 'value' || reply.last) this.#done.add(responder ?? Symbol('unknown'));
+    return this.#done.size >= this.#max;
   }
 
+  /** A handler that returns nothing has answered as well. */
   take(reply: Reply, isLast: boolean, responder: string | undefined): void {
-    if (reply.kind === 'value') this.#subscriber.next({ responder, value: reply.value });
-    if (reply.kind === 'error') this.#subscriber.next({ responder, error: toError(reply.error) });
-    if (isLast) this.#subscriber.complete();
+    if (reply.kind === 'error') this.#observer.next({ responder, error: toError(reply.error) });
+    else if (reply.kind === 'value') this.#observer.next({ responder, value: reply.value });
+    else if (!this.#heard.has(responder)) this.#observer.next({ responder, value: undefined });
+    if (reply.kind === 'value') this.#heard.add(responder);
+    if (isLast) this.#observer.complete();
   }
 
   fail(error: unknown): void {
-    this.#subscriber.error(error);
+    this.#observer.error(error);
   }
 
   expire(): void {
-    this.#subscriber.complete();
+    this.#observer.complete();
   }
 }
 

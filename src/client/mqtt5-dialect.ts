@@ -1,8 +1,8 @@
 import type { Codec } from '../codec/codec.js';
 import { encodeMqtt5Cancellation } from '../message/cancellation.js';
 import type { InboundMessage } from '../message/inbound-message.js';
-import { decodeMqtt5Reply, MANY_REPLIES, signerOf } from '../message/mqtt5-reply.js';
-import { encodeData } from './encode-data.js';
+import { decodeMqtt5Reply, isLastReply, MANY_REPLIES, responderOf } from '../message/mqtt5-reply.js';
+import { encodeData, type EncodedData } from './encode-data.js';
 import type {
   InboundReply,
   OutboundCall,
@@ -31,33 +31,34 @@ export class Mqtt5Dialect implements RequestDialect {
   }
 
   encodeRequest(call: OutboundCall, { id, timeoutMs, many }: RequestDetails): OutboundPublication {
-    const { payload, properties } = this.encodeEvent(call);
-    const messageExpiryInterval = Math.ceil(timeoutMs / 1000);
-    return {
-      payload,
-      properties: {
-        ...properties,
-        ...(isExpiry(messageExpiryInterval) && { messageExpiryInterval }),
-        ...(many && { userProperties: { ...properties?.userProperties, ...MANY_REPLIES } }),
-        responseTopic: this.#replyTopic,
-        correlationData: Buffer.from(id),
-      },
-    };
+    const publication = this.encodeEvent(call);
+    const { properties } = publication;
+    properties.responseTopic = this.#replyTopic;
+    properties.correlationData = Buffer.from(id);
+    const expirySeconds = Math.ceil(timeoutMs / 1000);
+    if (isExpiry(expirySeconds)) properties.messageExpiryInterval = expirySeconds;
+    if (many) properties.userProperties = { ...properties.userProperties, ...MANY_REPLIES };
+    return publication;
   }
 
   encodeCancellation(id: string): OutboundPublication {
     return { payload: '', properties: encodeMqtt5Cancellation(this.#replyTopic, id) };
   }
 
-  encodeEvent({ data, metadata }: OutboundCall): OutboundPublication {
+  encodeEvent({ data, metadata }: OutboundCall): EncodedData {
     return encodeData(this.#codec, data, metadata);
   }
 
   readReply({ topic, payload, packet: { properties = {} } }: InboundMessage): InboundReply | undefined {
     const id = topic === this.#replyTopic ? properties.correlationData?.toString() : undefined;
     if (id === undefined) return undefined;
-    const responder = signerOf(properties);
-    return { id, responder, decode: () => decodeMqtt5Reply(payload, properties, this.#codec) };
+    const responder = responderOf(properties);
+    return {
+      id,
+      responder,
+      isLast: isLastReply(properties),
+      decode: () => decodeMqtt5Reply(payload, properties, this.#codec),
+    };
   }
 }
 

@@ -1,23 +1,10 @@
 import type { Reply } from '../message/reply.js';
+import type { PendingRequest } from './pending-request.js';
 
-/** What waits for replies. */
-export interface PendingRequest {
-  /** 0 for ever. */
-  readonly timeoutMs: number;
-  /** Several responders may answer: the time is for all of them, and whoever still works at the end does so in vain. */
-  readonly many: boolean;
-  /** Asked once for each reply: whether it is the last one to wait for. */
-  endsWith(reply: Reply): boolean;
-  take(reply: Reply, isLast: boolean, responder: string | undefined): void;
-  fail(error: unknown): void;
-  /** No reply has come for `timeoutMs`. */
-  expire(): void;
-}
-
-interface Entry {
-  readonly request: PendingRequest;
+/** Requests that wait equally long, in the order in which they expire: one timer is enough for all of them. */
+interface Group {
+  readonly requests: Map<string, PendingRequest>;
   timer: NodeJS.Timeout | undefined;
-  sent: boolean;
 }
 
 /** What a timer of Node's can wait: 24 days. */
@@ -25,94 +12,149 @@ const MAX_DELAY_MS = 2 ** 31 - 1;
 
 /** The requests that wait for a reply, by their id. */
 export class PendingRequests {
-  readonly #entries = new Map<string, Entry>();
-  readonly #onEndWithout: (id: string) => void;
+  readonly #groups = new Map<number, Group>();
+  readonly #onWorkInVain: (id: string) => void;
 
-  /** @param onEndWithout called when a request that was sent has ended, and somebody may still work on it */
-  constructor(onEndWithout: (id: string) => void) {
-    this.#onEndWithout = onEndWithout;
+  /** @param onWorkInVain called when a request that was sent has ended, and somebody may still work on it */
+  constructor(onWorkInVain: (id: string) => void) {
+    this.#onWorkInVain = onWorkInVain;
   }
 
   get size(): number {
-    return this.#entries.size;
+    return this.#all().length;
   }
 
   /** The clock of a request starts here, and again with each reply. */
-  add(id: string, request: PendingRequest): void {
-    const entry: Entry = { request, timer: undefined, sent: false };
-    if (request.timeoutMs > 0 && request.timeoutMs !== Infinity)
-      entry.timer = setTimeout(this.#expire, Math.min(request.timeoutMs, MAX_DELAY_MS), id);
-    this.#entries.set(id, entry);
+  add(request: PendingRequest): void {
+    request.onAbandoned = this.#abandon;
+    const { timeoutMs } = request;
+    const group = this.#groups.get(timeoutMs) ?? this.#createGroup(timeoutMs);
+    request.expiresAt = now() + timeoutMs;
+    group.requests.set(request.id, request);
+    if (group.timer === undefined && isLimited(timeoutMs)) this.#startTimer(timeoutMs, group);
   }
 
   has(id: string): boolean {
-    return this.#entries.has(id);
-  }
-
-  /** It is about to be sent; `false` if it has ended before. */
-  markSent(id: string): boolean {
-    const entry = this.#entries.get(id);
-    if (entry === undefined) return false;
-    entry.sent = true;
-    return true;
-  }
-
-  /** Nobody waits for it any more. */
-  abandon(id: string): void {
-    if (this.#end(id)?.sent) this.#onEndWithout(id);
+    return this.#get(id) !== undefined;
   }
 
   /** Tells of all that were sent, without ending them. */
   abandonAll(): void {
-    for (const [id, { sent }] of this.#entries) if (sent) this.#onEndWithout(id);
+    for (const { id, sent } of this.#all()) if (sent) this.#onWorkInVain(id);
   }
 
   /** Hands a reply to its request, which a last one ends. Replies to a request that has ended are dropped. */
   deliver(id: string, reply: Reply, responder?: string): void {
-    const entry = this.#entries.get(id);
-    if (entry === undefined) return;
-    const { request } = entry;
-    const isLast = request.endsWith(reply);
-    if (!isLast && !request.many) entry.timer?.refresh();
-    if (isLast) this.#end(id);
+    const request = this.#get(id);
+    if (request === undefined) return;
+    const isLast = request.endsWith(reply, responder);
+    if (isLast) this.#end(request);
+    else if (!request.many) this.#restart(request);
     try {
       request.take(reply, isLast, responder);
     } catch (error) {
-      this.#end(id);
+      this.#end(request);
       failSafely(request, error); // a `serializeResponse` that throws
     }
-    if (isLast && request.many) this.#onEndWithout(id);
+    if (isLast && request.many) this.#onWorkInVain(id);
   }
 
   fail(id: string, error: unknown): void {
-    this.#end(id)?.request.fail(error);
+    const request = this.#get(id);
+    if (request !== undefined && this.#end(request)) failSafely(request, error);
   }
 
-  /** @param which those that were sent, or all */
-  failAll(error: unknown, which: 'sent' | 'all' = 'all'): void {
-    const entries = [...this.#entries].filter(([, { sent }]) => sent || which === 'all'); // not those that a callback adds
-    for (const [id, { request }] of entries) if (this.#end(id) !== undefined) failSafely(request, error);
+  failAll(error: unknown): void {
+    for (const request of this.#all()) if (this.#end(request)) failSafely(request, error); // not those that a callback adds
   }
 
-  readonly #expire = (id: string): void => {
-    const entry = this.#end(id);
-    if (entry?.sent) this.#onEndWithout(id);
-    entry?.request.expire();
+  /** Of those that were sent, nobody will hear the replies. */
+  failSent(error: unknown): void {
+    for (const request of this.#all()) {
+      if (!request.sent || !this.#end(request)) continue;
+      this.#onWorkInVain(request.id);
+      failSafely(request, error);
+    }
+  }
+
+  #all(): PendingRequest[] {
+    return [...this.#groups.values()].flatMap(({ requests }) => [...requests.values()]);
+  }
+
+  /** There is hardly ever more than one group. */
+  #get(id: string): PendingRequest | undefined {
+    for (const { requests } of this.#groups.values()) {
+      const request = requests.get(id);
+      if (request !== undefined) return request;
+    }
+    return undefined;
+  }
+
+  readonly #abandon = (id: string): void => {
+    const request = this.#get(id);
+    if (request !== undefined && this.#end(request) && request.sent) this.#onWorkInVain(id);
   };
 
-  #end(id: string): Entry | undefined {
-    const entry = this.#entries.get(id);
-    if (entry === undefined) return undefined;
-    clearTimeout(entry.timer);
-    this.#entries.delete(id);
-    return entry;
+  #createGroup(timeoutMs: number): Group {
+    const group: Group = { requests: new Map(), timer: undefined };
+    this.#groups.set(timeoutMs, group);
+    return group;
+  }
+
+  #restart(request: PendingRequest): void {
+    request.expiresAt = now() + request.timeoutMs;
+    const { requests } = this.#groups.get(request.timeoutMs)!;
+    requests.delete(request.id);
+    requests.set(request.id, request);
+  }
+
+  #startTimer(timeoutMs: number, group: Group): void {
+    const [next] = group.requests.values();
+    const delayMs = Math.min(Math.max(next!.expiresAt - now(), 1), MAX_DELAY_MS);
+    group.timer = setTimeout(() => this.#expire(timeoutMs, group), delayMs);
+  }
+
+  #expire(timeoutMs: number, group: Group): void {
+    const time = now();
+    group.timer = undefined;
+    for (const request of group.requests.values()) {
+      if (request.expiresAt > time) break;
+      if (!this.#end(request)) continue;
+      if (request.sent) this.#onWorkInVain(request.id);
+      safely(() => request.expire());
+    }
+    if (group.requests.size > 0 && group.timer === undefined) this.#startTimer(timeoutMs, group);
+  }
+
+  /** Whether it was pending. */
+  #end({ id, timeoutMs }: PendingRequest): boolean {
+    const group = this.#groups.get(timeoutMs);
+    if (group?.requests.delete(id) !== true) return false;
+    if (group.requests.size === 0) {
+      clearTimeout(group.timer);
+      this.#groups.delete(timeoutMs);
+    }
+    return true;
   }
 }
 
-/** A `serializeError` that throws has no way left to tell its caller; other requests must not suffer. */
+/** Whole milliseconds: a number that takes no memory of its own. */
+function now(): number {
+  return Math.ceil(performance.now());
+}
+
+function isLimited(timeoutMs: number): boolean {
+  return timeoutMs > 0 && timeoutMs !== Infinity;
+}
+
 function failSafely(request: PendingRequest, error: unknown): void {
+  safely(() => request.fail(error));
+}
+
+/** A `serializeError` that throws has no way left to tell its caller; other requests must not suffer. */
+function safely(tell: () => void): void {
   try {
-    request.fail(error);
+    tell();
   } catch {
     // nobody is left to tell
   }

@@ -3,6 +3,7 @@ import type { Subscriber } from '../connection/deliveries.js';
 import type { MqttConnection } from '../connection/mqtt-connection.js';
 import type { Interest } from '../connection/subscription-plan.js';
 import { ConnectionError, type SubscriptionError } from '../errors.js';
+import type { RequestDialect } from './request-dialect.js';
 import { TopicFilter } from '../topic/topic-filter.js';
 
 interface ReplySubscription {
@@ -34,6 +35,12 @@ export class ReplySubscriptions {
     await this.#connection.ready();
     const { granted } = this.#subscriptions.get(topic) ?? this.#subscribe(topic);
     await granted.promise;
+  }
+
+  /** Whether a request on `topic` can be sent at once. */
+  isGranted(topic: string, dialect: RequestDialect | undefined): boolean {
+    if (dialect === undefined || !this.#connection.isReady) return false;
+    return this.#subscriptions.get(dialect.replyTopic(topic))?.granted.pending === false;
   }
 
   /** The connection is closed for its client. */

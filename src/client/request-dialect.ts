@@ -50,6 +50,8 @@ export interface RequestDialect {
 /** A reply whose request is known, and which is not decoded for a request that has ended. */
 export interface InboundReply {
   readonly id: string;
+  /** Whether it ends its request. */
+  readonly isLast: boolean;
   /** Who answers, if that was asked for and is told. */
   readonly responder?: string | undefined;
   /** @throws {CodecError} */

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from '@nestjs/common';
+import type { Unsubscribable } from 'rxjs';
 import type { Subscriber } from '../connection/deliveries.js';
 import type { ConnectionUser } from '../connection/connection-users.js';
 import type { MqttConnection } from '../connection/mqtt-connection.js';
@@ -13,9 +14,10 @@ import { topicNameProblem } from '../topic/topic-name.js';
 import type { ClientMqttOptions } from './client-options.js';
 import type { ClientPublisher } from './client-publisher.js';
 import { createDialect } from './create-dialect.js';
-import { PendingRequests, type PendingRequest } from './pending-requests.js';
+import type { PendingRequest } from './pending-request.js';
+import { PendingRequests } from './pending-requests.js';
 import { ReplySubscriptions } from './reply-subscriptions.js';
-import type { InboundReply, OutboundCall, RequestDialect } from './request-dialect.js';
+import type { InboundReply, OutboundCall, OutboundPublication, RequestDialect } from './request-dialect.js';
 
 export const DEFAULT_REPLY_TOPIC = 'clients/{clientId}/replies';
 
@@ -53,8 +55,7 @@ export class Requester implements ConnectionUser, Subscriber {
 
   onSession({ clientId, present }: Session): void {
     const { address, protocolVersion } = this.#connection;
-    if (!present)
-      this.#pending.failAll(new ConnectionError(`The session on ${address} was lost`, address), 'sent');
+    if (!present) this.#pending.failSent(new ConnectionError(`The session on ${address} was lost`, address));
     const level = (clientId || randomUUID()).replaceAll(/[+#\0]/g, '_');
     const { replyTopic = DEFAULT_REPLY_TOPIC, cancelTopic = DEFAULT_CANCEL_TOPIC } = this.#options;
     this.#dialect = createDialect(this.#options, protocolVersion, replyTopic.replaceAll('{clientId}', level));
@@ -63,7 +64,7 @@ export class Requester implements ConnectionUser, Subscriber {
 
   /** The subscription to the replies is gone with a session that is not kept. */
   onLost(error: Error): void {
-    if (!this.#connection.keepsSession) this.#pending.failAll(error, 'sent');
+    if (!this.#connection.keepsSession) this.#pending.failSent(error);
   }
 
   onClosed(error: Error): void {
@@ -85,12 +86,18 @@ export class Requester implements ConnectionUser, Subscriber {
     );
   }
 
-  /** Never throws: what goes wrong fails the request. The function that it returns gives the request up. */
-  request(call: OutboundCall, request: PendingRequest): () => void {
-    const id = randomUUID();
-    this.#pending.add(id, request);
-    this.#send(call, id, request).catch((error: unknown) => this.#pending.fail(id, error));
-    return () => this.#pending.abandon(id);
+  /** Never throws: what goes wrong fails the request. Unsubscribing from it gives it up. */
+  request(call: OutboundCall, request: PendingRequest): Unsubscribable {
+    this.#pending.add(request);
+    try {
+      const sending = this.#replies.isGranted(call.topic, this.#dialect)
+        ? this.#send(call, request)
+        : this.#sendWhenReady(call, request);
+      sending?.catch((error: unknown) => this.#pending.fail(request.id, error));
+    } catch (error) {
+      this.#pending.fail(request.id, error);
+    }
+    return request;
   }
 
   /** Tells the responders that nobody will wait any more. */
@@ -98,15 +105,30 @@ export class Requester implements ConnectionUser, Subscriber {
     this.#pending.abandonAll();
   }
 
-  async #send(call: OutboundCall, id: string, { timeoutMs, many }: PendingRequest): Promise<void> {
-    const { topic } = call;
-    const problem = topicNameProblem(topic) ?? timeoutProblem(timeoutMs);
-    if (problem !== undefined) throw cannotPublish(topic, problem);
-    await this.#replies.ensure(this.dialect.replyTopic(topic));
-    const publication = await this.dialect.encodeRequest(call, { id, timeoutMs, many });
-    if (!this.#pending.markSent(id)) return;
-    const { noMatchingSubscribers } = await this.#publisher.publish(topic, publication, call.options);
-    if (noMatchingSubscribers) this.#pending.fail(id, new NoRespondersError(topic));
+  async #sendWhenReady(call: OutboundCall, request: PendingRequest): Promise<void> {
+    checkCall(call, request);
+    await this.#replies.ensure(this.dialect.replyTopic(call.topic));
+    await this.#send(call, request);
+  }
+
+  /** At once, where the dialect can. */
+  #send(call: OutboundCall, request: PendingRequest): Promise<void> | undefined {
+    checkCall(call, request);
+    const publication = this.dialect.encodeRequest(call, request);
+    if (publication instanceof Promise)
+      return publication.then((encoded) => this.#publish(call, encoded, request));
+    return this.#publish(call, publication, request);
+  }
+
+  async #publish(
+    call: OutboundCall,
+    publication: OutboundPublication,
+    request: PendingRequest,
+  ): Promise<void> {
+    if (!this.#pending.has(request.id)) return;
+    request.sent = true;
+    const { noMatchingSubscribers } = await this.#publisher.publish(call.topic, publication, call.options);
+    if (noMatchingSubscribers) this.#pending.fail(request.id, new NoRespondersError(call.topic));
   }
 
   /** One that is lost does not matter: the responder knows the deadline. */
@@ -117,23 +139,20 @@ export class Requester implements ConnectionUser, Subscriber {
   }
 
   #take(message: InboundMessage, inbound: InboundReply | undefined): void {
-    if (inbound === undefined || !this.#pending.has(inbound.id)) this.#reportStrayReply(message);
-    else this.#deliver(inbound);
+    if (inbound === undefined) this.#reportStrayReply(message);
+    else if (this.#pending.has(inbound.id)) this.#deliver(inbound);
+    else if (!inbound.isLast) this.#cancel(inbound.id); // a stream that did not hear that nobody listens
   }
 
   #deliver({ id, responder, decode }: InboundReply): void {
     this.#pending.deliver(id, decoded(decode), responder);
   }
 
-  /** Late replies are no fault: one line at all. */
+  /** One line at all. */
   #reportStrayReply({ topic }: InboundMessage): void {
     if (this.#strayReplyReported) return;
     this.#strayReplyReported = true;
-    this.#logger.warn(
-      printable(
-        `Dropped a message on "${topic}" that replies to no pending request; others are not reported`,
-      ),
-    );
+    this.#logger.warn(printable(`Dropped a message on "${topic}" that is no reply; others are not reported`));
   }
 }
 
@@ -143,6 +162,12 @@ function decoded(decode: InboundReply['decode']): ReturnType<InboundReply['decod
   } catch (error) {
     return { kind: 'error', error };
   }
+}
+
+/** @throws {PublishError} */
+function checkCall({ topic }: OutboundCall, { timeoutMs }: PendingRequest): void {
+  const problem = topicNameProblem(topic) ?? timeoutProblem(timeoutMs);
+  if (problem !== undefined) throw cannotPublish(topic, problem);
 }
 
 function timeoutProblem(timeoutMs: unknown): string | undefined {

@@ -1,49 +1,44 @@
-import type { WritePacket } from '@nestjs/microservices';
-import { RemoteError, RequestTimeoutError } from '../errors.js';
+import type { Observer } from 'rxjs';
+import { RequestTimeoutError } from '../errors.js';
 import type { Reply } from '../message/reply.js';
-import type { PendingRequest } from './pending-requests.js';
+import { PendingRequest } from './pending-request.js';
 
-/** What Nest's `send` waits for: the replies of one responder, as Nest's packets. */
-export class SendRequest implements PendingRequest {
+/** What a client makes of replies: Nest's hooks. */
+export interface ReplyConversion {
+  toResponse(value: unknown): unknown;
+  toError(error: unknown): unknown;
+}
+
+/** What `send` waits for: the replies of one responder. */
+export class SendRequest extends PendingRequest {
   readonly many = false;
-  readonly #callback: (packet: WritePacket) => void;
+  readonly #observer: Observer<unknown>;
+  readonly #conversion: ReplyConversion;
 
-  constructor(
-    readonly topic: string,
-    readonly timeoutMs: number,
-    callback: (packet: WritePacket) => void,
-  ) {
-    this.#callback = callback;
+  constructor(topic: string, timeoutMs: number, observer: Observer<unknown>, conversion: ReplyConversion) {
+    super(topic, timeoutMs);
+    this.#observer = observer;
+    this.#conversion = conversion;
   }
 
   endsWith(reply: Reply): boolean {
     return reply.kind !== 'value' || reply.last;
   }
 
-  take(reply: Reply): void {
-    for (const packet of toWritePackets(reply)) this.#callback(packet);
+  take(reply: Reply, isLast: boolean): void {
+    if (reply.kind === 'error') {
+      this.fail(reply.error);
+      return;
+    }
+    if (reply.kind === 'value') this.#observer.next(this.#conversion.toResponse(reply.value));
+    if (isLast) this.#observer.complete();
   }
 
   fail(error: unknown): void {
-    this.take({ kind: 'error', error });
+    this.#observer.error(this.#conversion.toError(error));
   }
 
   expire(): void {
     this.fail(new RequestTimeoutError(this.topic, this.timeoutMs));
   }
-}
-
-/** Nest takes a last packet without a value for the end alone. */
-function toWritePackets(reply: Reply): WritePacket[] {
-  if (reply.kind === 'error') return [{ err: truthyError(reply.error), isDisposed: true }];
-  if (reply.kind === 'end') return [{ isDisposed: true }];
-  if (!reply.last) return [{ response: reply.value }];
-  if (reply.value === undefined) return [{ response: undefined }, { isDisposed: true }];
-  return [{ response: reply.value, isDisposed: true }];
-}
-
-/** Nest takes an `err` that is falsy for none. */
-function truthyError(error: unknown): unknown {
-  if (error) return error;
-  return new RemoteError(error);
 }

@@ -1,7 +1,7 @@
 import type { Deserializer, Serializer } from '@nestjs/microservices';
 import { autoCodec } from '../codec/auto-codec.js';
 import { fromNestReply } from '../message/envelope.js';
-import { signerOf } from '../message/mqtt5-reply.js';
+import { responderOf } from '../message/mqtt5-reply.js';
 import type { InboundMessage } from '../message/inbound-message.js';
 import type { Reply } from '../message/reply.js';
 import type {
@@ -59,7 +59,7 @@ export class SerializedDialect implements RequestDialect {
         unknown
       >;
       const { properties = {} } = packet;
-      return withId(correlationId ?? reply['id'], () => fromNestReply(reply), signerOf(properties));
+      return withId(correlationId ?? reply['id'], () => fromNestReply(reply), responderOf(properties));
     } catch (error) {
       return withId(correlationId ?? idOf(value), () => {
         throw error; // to the request
@@ -77,7 +77,7 @@ export class SerializedDialect implements RequestDialect {
 }
 
 function withId(id: unknown, decode: () => Reply, responder?: string): InboundReply | undefined {
-  return typeof id === 'string' ? { id, decode, responder } : undefined;
+  return typeof id === 'string' ? { id, decode, responder, isLast: true } : undefined;
 }
 
 function idOf(value: unknown): unknown {

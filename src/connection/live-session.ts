@@ -30,6 +30,10 @@ export class LiveSession {
     return this.#current;
   }
 
+  get isReady(): boolean {
+    return this.#current !== undefined && !this.#ready.pending;
+  }
+
   /** The present session, once it is ready; while there is none, the next one. */
   get ready(): Promise<Session> {
     return this.#ready.promise;

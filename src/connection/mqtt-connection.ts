@@ -124,6 +124,16 @@ export class MqttConnection {
     await this.#end(error);
   }
 
+  /** Whether there is a session in which everything is subscribed. */
+  get isReady(): boolean {
+    return this.#session.isReady;
+  }
+
+  /** Whether `open()` has resolved, and the connection is not closed. */
+  get isOpen(): boolean {
+    return this.#opening?.pending === false;
+  }
+
   /**
    * The session, once everything is subscribed; while the connection is lost, the next one.
    * @throws {ConnectionError} if it is closed

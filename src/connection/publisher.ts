@@ -104,14 +104,18 @@ function toMqttJs({
   dup = false,
   properties = {},
 }: MqttRecordOptions): IClientPublishOptions {
-  const given = Object.entries(properties).filter(
-    ([name, value]) => value !== undefined && !isEmptyBag(name, value),
-  );
-  return { qos, retain, dup, ...(given.length > 0 && { properties: Object.fromEntries(given) }) };
+  const given: Record<string, unknown> = {};
+  let isEmpty = true;
+  for (const [name, value] of Object.entries(properties)) {
+    if (value === undefined || isEmptyBag(name, value)) continue;
+    given[name] = value;
+    isEmpty = false;
+  }
+  return isEmpty ? { qos, retain, dup } : { qos, retain, dup, properties: given };
 }
 
-function isEmptyBag(name: string, value: unknown): boolean {
-  return name === 'userProperties' && Object.keys(value as object).length === 0;
+function isEmptyBag(name: string, value: object | string | number | boolean): boolean {
+  return name === 'userProperties' && Object.keys(value).length === 0;
 }
 
 function toPublishError(topic: string, cause: Error & { readonly code?: unknown }): PublishError {

@@ -6,6 +6,9 @@ import type { PublishProperties } from './mqtt-record.js';
 /** Where a requester says that it no longer waits; a responder puts `+` for `{clientId}`. */
 export const DEFAULT_CANCEL_TOPIC = 'clients/{clientId}/cancellations';
 
+/** Nobody has so long an id; a stranger must not make every service parse his JSON. */
+const MAX_BYTES = 4096;
+
 /** What tells a request from all others: where its replies go, and what they carry. */
 export function requestKey(replyTopic: string, correlation: Buffer | string): string {
   const id = typeof correlation === 'string' ? correlation : correlation.toString('latin1');
@@ -27,6 +30,7 @@ export function decodeCancellation({ payload, packet }: InboundMessage): string 
   const { responseTopic, correlationData } = packet.properties ?? {};
   if (responseTopic !== undefined && correlationData !== undefined)
     return requestKey(responseTopic, correlationData);
+  if (payload.length > MAX_BYTES) return undefined;
   try {
     const { id, replyTo } = parseJson(readText(payload, 'json')) as Readonly<Record<string, unknown>>;
     return typeof id === 'string' && typeof replyTo === 'string' ? requestKey(replyTo, id) : undefined;

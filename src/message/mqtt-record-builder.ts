@@ -56,7 +56,7 @@ export class MqttRecordBuilder<TData = unknown> {
    * For `send`: how long to wait for the first reply and, in a stream, for each further one, in milliseconds; 0 for ever.
    * @throws {ConfigurationError} if it is no number from 0 up
    */
-  setTimeout(timeoutMs: number): this {
+  setTimeoutMs(timeoutMs: number): this {
     if (!(timeoutMs >= 0))
       throw new ConfigurationError(`The timeout must be 0 ms or more, not ${String(timeoutMs)}`);
     return this.#set({ timeoutMs });

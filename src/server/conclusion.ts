@@ -38,6 +38,9 @@ export class Conclusion {
       case 'cancelled':
         decide(ACKNOWLEDGE);
         return;
+      case 'left':
+        decide(WITHHOLD);
+        return;
       case 'unanswered':
       case 'unanswerable':
         this.#settings.log.report(route, message, outcome);

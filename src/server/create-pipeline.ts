@@ -30,7 +30,7 @@ interface PipelineSettings {
   /** Whether the broker keeps what is unacknowledged. */
   readonly keepsSession: boolean;
   readonly cancellations: HandlerRoute | undefined;
-  readonly clientId: () => string;
+  readonly responderName: () => string;
   readonly publish: (
     topic: string,
     payload: Buffer | string,
@@ -45,19 +45,24 @@ const CLOSING = new RpcException({ status: 'error', message: 'The service is clo
 const CLOSING_REPLIES_MS = 1000;
 
 export function createPipeline(routes: readonly HandlerRoute[], settings: PipelineSettings): Pipeline {
-  const { options, publish, withHooks, normalizePattern, protocolVersion, keepsSession, clientId } = settings;
+  const { options, publish, withHooks, normalizePattern, protocolVersion, keepsSession } = settings;
   const { serializer, deserializer, userProperties, maxQueued = MAX_QUEUED } = options;
   const closing = new AbortController();
   const abandoned = new AbortController();
   const log = new OutcomeLog(settings.logger);
   const conclusion = new Conclusion({ publish, protocolVersion, log });
   const queue = new WorkQueue({ concurrency: settings.concurrency, maxQueued });
-  const responder = new Responder({ publish, serializer, userProperties, clientId });
+  const responder = new Responder({
+    publish,
+    serializer,
+    userProperties,
+    responderName: settings.responderName,
+  });
   const requests = new OpenRequests({ responder, keepsSession });
   const runner = new HandlerRunner({
     withHooks,
     conclude: (job, outcome, attempts) => conclusion.draw(job, outcome, attempts),
-    abandoned: abandoned.signal,
+    lifetime: abandoned,
     closing: closing.signal,
     keepsSession,
   });

@@ -4,6 +4,7 @@ import { ACKNOWLEDGE, WITHHOLD } from '../message/decision.js';
 import type { HandlerRoute } from './handler-route.js';
 import type { HandlerRunner, Job } from './handler-runner.js';
 import { readIncoming, type Incoming, type IncomingSettings } from './incoming.js';
+import type { Reply } from '../message/reply.js';
 import { JointDecision } from '../message/joint-decision.js';
 import { BY_TOPIC } from './message-key.js';
 import { MqttContext } from './mqtt-context.js';
@@ -22,6 +23,8 @@ interface DispatcherSettings extends IncomingSettings {
   readonly log: OutcomeLog;
 }
 
+const OVERLOADED: Reply = { kind: 'error', error: { status: 'error', message: 'The service is overloaded' } };
+
 /** Where a message goes: to each of its handlers, in the order that each asks for; and the broker's answer, when all decided. */
 export class Dispatcher {
   readonly #settings: DispatcherSettings;
@@ -37,12 +40,26 @@ export class Dispatcher {
   }
 
   dispatch(message: InboundMessage, routes: readonly HandlerRoute[]): void {
+    const { cancellations } = this.#settings;
+    if (cancellations !== undefined && routes.includes(cancellations)) this.#cancel(message, routes);
+    else if (this.#accepting) this.#route(message, routes);
+    else message.settle(WITHHOLD);
+  }
+
+  /** A handler with a wildcard may want to see it too; but it asks for nothing, though it has a Response Topic. */
+  #cancel(message: InboundMessage, routes: readonly HandlerRoute[]): void {
+    const key = decodeCancellation(message);
+    if (key !== undefined) this.#settings.requests.cancel(key);
+    const isRequest = key === undefined;
+    const others = routes.filter(
+      (route) => route !== this.#settings.cancellations && (isRequest || route.kind === 'event'),
+    );
+    if (this.#accepting && others.length > 0) this.#route(message, others);
+    else message.settle(ACKNOWLEDGE);
+  }
+
+  #route(message: InboundMessage, routes: readonly HandlerRoute[]): void {
     const { events, responder } = this.#settings.router.route(message.topic, routes);
-    if (!this.#accepting) {
-      if (events.some((route) => this.#isCancellation(route))) this.#cancel(message);
-      message.settle(WITHHOLD);
-      return;
-    }
     const handlers = events.length + (responder === undefined ? 0 : 1);
     if (handlers === 0) {
       message.settle(ACKNOWLEDGE); // a request that another copy of it is answered for
@@ -50,27 +67,10 @@ export class Dispatcher {
     }
     const incoming = readIncoming(message, this.#settings);
     const decision = new JointDecision(handlers, message.settle);
-    for (const route of events) {
-      const decide = decision.vote();
-      if (this.#isCancellation(route)) {
-        this.#cancel(message);
-        decide(ACKNOWLEDGE);
-      } else this.#submit({ route, message, incoming, decide });
-    }
+    for (const route of events) this.#submit({ route, message, incoming, decide: decision.vote() });
     if (responder === undefined) return;
     const opened = this.#open(responder, incoming, message);
-    this.#submit({ route: responder, message, incoming: opened, decide: decision.vote() }, () =>
-      this.#end(opened),
-    );
-  }
-
-  #isCancellation(route: HandlerRoute): boolean {
-    return route === this.#settings.cancellations;
-  }
-
-  #cancel(message: InboundMessage): void {
-    const key = decodeCancellation(message);
-    if (key !== undefined) this.#settings.requests.cancel(key);
+    this.#submit({ route: responder, message, incoming: opened, decide: decision.vote() });
   }
 
   /** From here on the request can be cancelled. */
@@ -86,22 +86,10 @@ export class Dispatcher {
     return incoming instanceof Promise ? incoming.then(open) : open(incoming);
   }
 
-  #end(incoming: Incoming | Promise<Incoming>): void {
-    const end = ({ request }: Incoming): void => this.#settings.requests.end(request);
-    if (incoming instanceof Promise)
-      void incoming.then(end); // it does not reject
-    else end(incoming);
-  }
-
-  #submit(job: Job, onEnd?: () => void): void {
-    const { route, message, decide } = job;
-    if (route.ack === 'receipt') decide(ACKNOWLEDGE);
-    const { runner, queue, log } = this.#settings;
-    const drop = (): void => {
-      onEnd?.();
-      if (decide(WITHHOLD) && message.packet.qos > 0) return; // the broker still has it
-      log.dropped(message);
-    };
+  #submit(job: Job): void {
+    const { route, message } = job;
+    if (route.ack === 'receipt') job.decide(ACKNOWLEDGE);
+    const { runner, queue } = this.#settings;
     const droppable = message.packet.qos === 0;
     let key: string | undefined;
     let run = (): Promise<void> => runner.run(job);
@@ -110,8 +98,30 @@ export class Dispatcher {
     } catch (error) {
       run = () => runner.fail(job, error); // the user's function that gives the key
     }
-    const work = onEnd === undefined ? run : () => run().finally(onEnd);
-    queue.submit(route.lane, { key, droppable, run: work, drop });
+    const work = route.kind === 'event' ? run : () => run().finally(() => this.#end(job));
+    queue.submit(route.lane, { key, droppable, run: work, drop: () => this.#drop(job) });
+  }
+
+  #drop(job: Job): void {
+    const { message, decide, route } = job;
+    if (route.kind === 'message') this.#refuse(job);
+    if (decide(WITHHOLD) && message.packet.qos > 0) return; // the broker still has it
+    this.#settings.log.dropped(message);
+  }
+
+  /** A requester should not wait for what will never come. */
+  #refuse(job: Job): void {
+    if (!(job.incoming instanceof Promise) && job.message.packet.qos === 0) {
+      job.incoming.request?.close(OVERLOADED).catch(() => undefined); // nothing is left to try
+    }
+    this.#end(job);
+  }
+
+  #end({ incoming }: Job): void {
+    const end = ({ request }: Incoming): void => this.#settings.requests.end(request);
+    if (incoming instanceof Promise)
+      void incoming.then(end); // it does not reject
+    else end(incoming);
   }
 }
 

@@ -11,6 +11,7 @@ import { MqttContext } from './mqtt-context.js';
 import type { OpenRequest, StopReason } from './open-request.js';
 import type { Outcome } from './outcome.js';
 import { answerStream } from './reply-stream.js';
+import { ReplyRecord, repeatKey } from './reply-cache.js';
 import { UndeliverableReply } from './responder.js';
 
 /** One message for one handler. */
@@ -28,7 +29,7 @@ interface RunnerSettings {
   /** What follows from the outcome of the last run. */
   readonly conclude: (job: Job, outcome: Outcome, attempts: number) => Promise<void> | void;
   /** Aborts when the server closes without waiting any longer. */
-  readonly abandoned: AbortSignal;
+  readonly lifetime: { readonly signal: AbortSignal };
   /** Ends the waiting for a next run. */
   readonly closing: AbortSignal;
   /** Whether the broker keeps what is unacknowledged. */
@@ -74,32 +75,26 @@ export class HandlerRunner {
     const { reply, request } = incoming;
     if (route.kind === 'message' && reply !== undefined && 'invalid' in reply)
       return { kind: 'unanswerable', reason: reply.invalid };
-    const run = () => this.#decodeAndHandle(job, incoming, attempt);
-    if (request === undefined) return run();
-    return (await this.#answerAgain(route, request)) ?? this.#recording(route, request, run);
+    return request === undefined
+      ? this.#decodeAndHandle(job, incoming, attempt)
+      : this.#answer(job, request, () => this.#decodeAndHandle(job, incoming, attempt));
   }
 
-  /** What is known of a request that has come before. */
-  async #answerAgain({ answered }: HandlerRoute, request: OpenRequest): Promise<Outcome | undefined> {
-    if (request.stopped !== undefined) return stopOutcome(request.stopped);
-    const replies = request.key === undefined ? undefined : answered?.find(request.key);
-    if (replies === undefined) return undefined;
-    if (replies !== 'running') await answerAll(replies, request);
-    return { kind: 'handled' };
-  }
-
-  async #recording(
-    { answered }: HandlerRoute,
+  /** Runs a request, unless it is too late, or it came before and its replies are known. */
+  #answer(
+    { route: { answered }, message }: Job,
     request: OpenRequest,
     run: () => Promise<Outcome>,
-  ): Promise<Outcome> {
-    const { key } = request;
-    if (answered === undefined || key === undefined) return run();
-    answered.start(key);
-    const replies = request.record();
-    const outcome = await run();
-    answered.end(key, request.stopped === undefined ? replies : undefined);
-    return outcome;
+  ): Outcome | Promise<Outcome> {
+    if (request.stopped !== undefined) return notRun(request.stopped);
+    if (request.expired) return { kind: 'expired' };
+    if (answered === undefined || request.key === undefined) return run();
+    const key = repeatKey(request.key, message);
+    const known = answered.begin(key);
+    if (known === 'running') return { kind: 'handled' }; // the first run answers it
+    if (!(known instanceof ReplyRecord)) return answerAgain(known, request);
+    request.recordTo(known);
+    return run().finally(() => answered.end(key, known));
   }
 
   async #decodeAndHandle(job: Job, incoming: Incoming, attempt: number): Promise<Outcome> {
@@ -112,8 +107,8 @@ export class HandlerRunner {
       await request?.answer({ kind: 'error', error: toErrorReply(error) }).catch(() => undefined); // the payload is to blame
       return { kind: 'undecodable', error };
     }
-    const signal = (): AbortSignal => request?.signal ?? this.#settings.abandoned;
-    const source = { filter: route.filter, metadata, decide: job.decide, attempt, signal };
+    const lifetime = request ?? this.#settings.lifetime;
+    const source = { filter: route.filter, metadata, decide: job.decide, attempt, lifetime };
     return this.#handle(route, data, new MqttContext([message.topic, message.packet], source), request);
   }
 
@@ -129,7 +124,7 @@ export class HandlerRunner {
         if (request !== undefined) await answerWith(result, request);
         else if (isObservable(result)) await lastValueFrom(result, { defaultValue: undefined });
       });
-      return request?.stopped === undefined ? { kind: 'handled' } : stopOutcome(request.stopped);
+      return request?.stopped === 'left' ? { kind: 'left' } : { kind: 'handled' };
     } catch (error) {
       return request === undefined ? { kind: 'failed', error } : answerFailure(error, request);
     }
@@ -157,16 +152,20 @@ async function answerWith(result: unknown, request: OpenRequest): Promise<void> 
     );
 }
 
-async function answerAll(replies: readonly Reply[], request: OpenRequest): Promise<void> {
-  for (const reply of replies) await request.answer(reply).catch(() => undefined); // as it was the first time
+/** As it was the first time. */
+async function answerAgain(replies: readonly Reply[], request: OpenRequest): Promise<Outcome> {
+  for (const reply of replies) await request.answer(reply).catch(() => undefined);
+  return { kind: 'handled' };
 }
 
 /** A failure that has reached its requester is handled, but one that the requester learns nothing of is reported too. */
 async function answerFailure(error: unknown, request: OpenRequest): Promise<Outcome> {
-  if (request.stopped !== undefined) return stopOutcome(request.stopped);
+  if (request.stopped !== undefined) return notRun(request.stopped);
   if (error instanceof UndeliverableReply) return { kind: 'unanswered', error };
+  const { expired } = request;
   try {
     await request.answer({ kind: 'error', error: toErrorReply(error) });
+    if (expired) return { kind: 'expired' }; // most likely it was aborted
     return error instanceof Error ? { kind: 'unanswered', error } : { kind: 'handled' };
   } catch (replyError) {
     if (!(replyError instanceof UndeliverableReply)) await tellNothing(request); // it has no form on the wire
@@ -178,8 +177,9 @@ async function tellNothing(request: OpenRequest): Promise<void> {
   await request.answer({ kind: 'error', error: INTERNAL_ERROR }).catch(() => undefined); // nothing is left to try
 }
 
-function stopOutcome(reason: StopReason): Outcome {
-  return { kind: reason === 'expired' ? 'expired' : 'cancelled' };
+/** A failure after that interests nobody either. */
+function notRun(stopped: StopReason): Outcome {
+  return { kind: stopped === 'left' ? 'left' : 'cancelled' };
 }
 
 /** What could not be read is no request either. */

@@ -55,7 +55,7 @@ function fromEnvelope(
 ): Incoming {
   const decode = (): unknown => data;
   if (id === undefined) return { decode, metadata };
-  const address = { form: 'envelope', topic: replyTo, id, isSigned: replies === 'many' } as const;
+  const address = { form: 'envelope', topic: replyTo, id, namesResponder: replies === 'many' } as const;
   return { decode, metadata, timeoutMs, reply: checked('replyTo', address, settings) };
 }
 
@@ -66,7 +66,7 @@ function mqtt5Request(
 ): Pick<Incoming, 'reply' | 'timeoutMs'> | undefined {
   if (properties?.responseTopic === undefined) return undefined;
   const { responseTopic: topic, correlationData, messageExpiryInterval } = properties;
-  const address = { form: 'mqtt5', topic, correlationData, isSigned: asksForMany(properties) } as const;
+  const address = { form: 'mqtt5', topic, correlationData, namesResponder: asksForMany(properties) } as const;
   return {
     reply: checked('Response Topic', address, settings),
     timeoutMs: messageExpiryInterval === undefined ? undefined : messageExpiryInterval * 1000,

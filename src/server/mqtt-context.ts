@@ -14,8 +14,8 @@ export interface MqttContextSource {
   readonly decide?: ((decision: Decision) => void) | undefined;
   /** Default 1. */
   readonly attempt?: number | undefined;
-  /** Default: one that never aborts. */
-  readonly signal?: (() => AbortSignal) | undefined;
+  /** Whose signal it is. Default: one that never aborts. */
+  readonly lifetime?: { readonly signal: AbortSignal } | undefined;
 }
 
 /** The Reason Codes that a PUBACK or PUBREC may have to refuse a message: sections 3.4.2.1 and 3.5.2.1. */
@@ -83,7 +83,7 @@ export class MqttContext extends NestMqttContext {
    * has unsubscribed, or the server closes and has waited for `drainTimeoutMs`. To pass on to `fetch`, timers and the like.
    */
   get signal(): AbortSignal {
-    return (this.#signal ??= this.#source.signal?.() ?? new AbortController().signal);
+    return (this.#signal ??= this.#source.lifetime?.signal ?? new AbortController().signal);
   }
 
   /**

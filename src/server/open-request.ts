@@ -1,9 +1,10 @@
 import { RequestTimeoutError } from '../errors.js';
 import type { Reply } from '../message/reply.js';
+import type { ReplyRecord } from './reply-cache.js';
 import type { Answer } from './responder.js';
 
-/** Why a request is not answered any further: its time is up, its requester has gone, or this service goes. */
-export type StopReason = 'expired' | 'cancelled' | 'closing';
+/** Why a request is not answered any further: its requester has gone, was told that this service goes, or is left to the next one. */
+export type StopReason = 'cancelled' | 'closed' | 'left';
 
 interface OpenRequestSettings {
   readonly topic: string;
@@ -21,7 +22,7 @@ const MAX_DELAY_MS = 2 ** 31 - 1;
 export class OpenRequest {
   readonly #settings: OpenRequestSettings;
   readonly #expiresAt: number;
-  #record: Reply[] | undefined;
+  #record: ReplyRecord | undefined;
   #begun = false;
   #stopped: StopReason | undefined;
   #controller: AbortController | undefined;
@@ -37,37 +38,39 @@ export class OpenRequest {
     return this.#settings.key;
   }
 
-  /** From now on, the replies in their order. */
-  record(): readonly Reply[] {
-    return (this.#record ??= []);
-  }
-
   /** Whether there is a reply. */
   get begun(): boolean {
     return this.#begun;
   }
 
+  /** Whether its time is up without a reply. One that comes now may still find somebody. */
+  get expired(): boolean {
+    return !this.#begun && performance.now() >= this.#expiresAt;
+  }
+
   get stopped(): StopReason | undefined {
-    if (this.#stopped === undefined && !this.#begun && performance.now() >= this.#expiresAt)
-      this.stop('expired');
     return this.#stopped;
   }
 
-  /** Aborts when the request is stopped. */
+  /** Aborts when the request expires or is stopped. */
   get signal(): AbortSignal {
-    if (this.#controller === undefined) {
-      this.#controller = new AbortController();
-      if (this.stopped === undefined) this.#startTimer();
-      else this.#abort();
-    }
+    if (this.#controller !== undefined) return this.#controller.signal;
+    this.#controller = new AbortController();
+    if (this.#stopped !== undefined) this.#controller.abort();
+    else if (!this.#begun && this.#expiresAt !== Infinity) this.#startTimer();
     return this.#controller.signal;
+  }
+
+  /** Notes all that is answered from now on, whether it finds anybody or not. */
+  recordTo(record: ReplyRecord): void {
+    this.#record = record;
   }
 
   /** Publishes a reply, unless the request is stopped. One that nobody is subscribed to stops it. */
   async answer(reply: Reply): Promise<void> {
-    if (this.stopped !== undefined) return;
+    this.#record?.add(reply);
+    if (this.#stopped !== undefined) return;
     this.#begun = true;
-    this.#record?.push(reply);
     clearTimeout(this.#timer); // the requester's clock starts again with each reply: it cancels by itself
     if (!(await this.#settings.answer(reply))) this.stop('cancelled');
   }
@@ -75,16 +78,21 @@ export class OpenRequest {
   /** @param listener called when it is stopped; the next one takes its place */
   onStop(listener: () => void): void {
     this.#onStop = listener;
-    if (this.stopped === undefined) this.#startTimer();
-    else listener();
+    if (this.#stopped !== undefined) listener();
   }
 
   stop(reason: StopReason): void {
     if (this.#stopped !== undefined) return;
     this.#stopped = reason;
-    clearTimeout(this.#timer);
-    this.#abort();
+    this.#controller?.abort();
     this.#onStop?.();
+  }
+
+  /** Stops it with a last reply. */
+  async close(reply: Reply): Promise<void> {
+    if (this.#stopped !== undefined) return;
+    this.stop('closed');
+    await this.#settings.answer(reply);
   }
 
   /** Nothing more is to come. */
@@ -94,15 +102,8 @@ export class OpenRequest {
   }
 
   #startTimer(): void {
-    if (this.#timer !== undefined || this.#begun || this.#expiresAt === Infinity) return;
-    const delayMs = Math.min(this.#expiresAt - performance.now(), MAX_DELAY_MS);
-    this.#timer = setTimeout(() => this.stop('expired'), delayMs).unref();
-  }
-
-  #abort(): void {
     const { topic, timeoutMs = 0 } = this.#settings;
-    this.#controller?.abort(
-      this.#stopped === 'expired' ? new RequestTimeoutError(topic, timeoutMs) : undefined,
-    );
+    const expire = (): void => this.#controller?.abort(new RequestTimeoutError(topic, timeoutMs));
+    this.#timer = setTimeout(expire, Math.min(this.#expiresAt - performance.now(), MAX_DELAY_MS)).unref();
   }
 }

@@ -34,7 +34,7 @@ export class OpenRequests {
     const answer = this.#settings.responder.answer(reply, packet.qos, codec);
     const request = new OpenRequest({ topic, key: keyOf(reply), timeoutMs, answer });
     this.#requests.set(request, message);
-    if (request.key !== undefined) this.#byKey.set(request.key, request);
+    if (request.key !== undefined && !this.#byKey.has(request.key)) this.#byKey.set(request.key, request); // else it came again
     return request;
   }
 
@@ -49,17 +49,15 @@ export class OpenRequests {
     this.#byKey.get(key)?.stop('cancelled');
   }
 
-  /** Fails all but those that the broker will deliver again, which the next process answers from the start. */
+  /** Stops all. Those that the broker will not deliver again are failed; the next process answers the others from the start. */
   async closeAll(error: unknown): Promise<void> {
-    const given = [...this.#requests].filter(([{ begun }, { packet }]) => {
-      return begun || packet.qos === 0 || !this.#settings.keepsSession;
+    const reply = { kind: 'error', error: toErrorReply(error) } as const;
+    const closing = [...this.#requests].map(async ([request, { packet }]) => {
+      const isLeft = this.#settings.keepsSession && packet.qos > 0 && !request.begun;
+      if (isLeft) request.stop('left');
+      else await request.close(reply);
     });
-    await Promise.allSettled(
-      given.map(async ([request]) => {
-        await request.answer({ kind: 'error', error: toErrorReply(error) });
-        request.stop('closing');
-      }),
-    );
+    await Promise.allSettled(closing);
   }
 }
 

@@ -37,6 +37,7 @@ export class OutcomeLog {
       case 'handled':
       case 'expired':
       case 'cancelled':
+      case 'left':
         return;
       case 'failed':
       case 'unanswered':

@@ -4,5 +4,5 @@ export type ReplyAddress = (
   | { readonly form: 'envelope'; readonly topic: string; readonly id: string }
 ) & {
   /** Whether the replies are to say who answers. */
-  readonly isSigned: boolean;
+  readonly namesResponder: boolean;
 };

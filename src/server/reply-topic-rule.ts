@@ -19,7 +19,7 @@ export function replyTopicRule({
   return (topic) => {
     if (Buffer.byteLength(topic) > maxResponseTopicLength)
       return `it is longer than the ${maxResponseTopicLength} bytes of maxResponseTopicLength`;
-    return isAllowed(topic) ? undefined : 'allowResponseTopic does not allow it';
+    return safely(isAllowed, topic) ? undefined : 'allowResponseTopic does not allow it';
   };
 }
 
@@ -27,6 +27,23 @@ function toPredicate(allowed: ServerMqttOptions['allowResponseTopic']): (topic: 
   if (allowed === undefined) return () => true;
   if (typeof allowed === 'function') return allowed;
   const trie = new TopicTrie<true>();
-  for (const filter of [allowed].flat()) trie.add(TopicFilter.parse(filter).levels, true);
+  for (const filter of [allowed].flat()) trie.add(parse(filter).levels, true);
   return (topic) => trie.match(topic).length > 0;
+}
+
+function parse(filter: string): TopicFilter {
+  try {
+    return TopicFilter.parse(filter);
+  } catch (cause) {
+    throw new ConfigurationError(`allowResponseTopic: ${(cause as Error).message}`, { cause });
+  }
+}
+
+/** A function that does not expect the topic of a stranger may throw. */
+function safely(isAllowed: (topic: string) => boolean, topic: string): boolean {
+  try {
+    return isAllowed(topic);
+  } catch {
+    return false;
+  }
 }

@@ -5,7 +5,7 @@ import type { PublishReceipt } from '../connection/publisher.js';
 import { PACKET_TOO_LARGE } from '../connection/reason-code.js';
 import { CodecError, describeError, PublishError } from '../errors.js';
 import { encodeEnvelopeReply, toNestReply } from '../message/envelope.js';
-import { encodeMqtt5Reply, signature } from '../message/mqtt5-reply.js';
+import { encodeMqtt5Reply, responderProperty } from '../message/mqtt5-reply.js';
 import { unwrapRecord, type MqttRecordOptions, type PublishProperties } from '../message/mqtt-record.js';
 import type { Reply } from '../message/reply.js';
 import type { ReplyAddress } from './reply-address.js';
@@ -34,7 +34,7 @@ interface ResponderSettings {
   /** Sent with each reply. */
   readonly userProperties: Readonly<UserProperties> | undefined;
   /** Who answers. */
-  readonly clientId: () => string;
+  readonly responderName: () => string;
 }
 
 /** Writes replies in the form in which the request asks for them. */
@@ -62,28 +62,24 @@ export class Responder {
   }
 
   async #encode(reply: Reply, address: ReplyAddress, codec: Codec): Promise<readonly ReplyPublication[]> {
-    const { serializer, clientId } = this.#settings;
+    const { serializer, responderName } = this.#settings;
     const id = address.form === 'envelope' ? address.id : (address.correlationData?.toString() ?? '');
     if (serializer !== undefined) {
       return [{ encoded: { payload: await serialize(serializer, toNestReply(id, reply)) } }];
     }
     if (address.form === 'mqtt5') return encodeMqtt5Reply(reply, codec);
-    const responder = address.isSigned ? clientId() : undefined;
+    const responder = address.namesResponder ? responderName() : undefined;
     return [{ encoded: { payload: encodeEnvelopeReply(id, reply, responder) } }];
   }
 
   #publish({ encoded, userProperties }: ReplyPublication, address: ReplyAddress, options: MqttRecordOptions) {
     const { payload, ...format } = encoded;
-    const properties: PublishProperties = {
-      ...(format as PublishProperties),
-      ...options.properties,
-      userProperties: {
-        ...this.#settings.userProperties,
-        ...options.properties?.userProperties,
-        ...userProperties,
-        ...(address.isSigned && signature(this.#settings.clientId())),
-      },
-    };
+    const properties: PublishProperties = format as PublishProperties;
+    if (options.properties !== undefined) Object.assign(properties, options.properties);
+    const { responderName, userProperties: common } = this.#settings;
+    const responder = address.namesResponder ? responderProperty(responderName()) : undefined;
+    const bags = [common, options.properties?.userProperties, userProperties, responder];
+    properties.userProperties = Object.assign({}, ...bags) as UserProperties;
     if (address.form === 'mqtt5' && address.correlationData !== undefined) {
       properties.correlationData = address.correlationData;
     }

@@ -136,7 +136,7 @@ export class ServerMqtt extends Server<MqttEvents, MqttStatus> implements Custom
       protocolVersion,
       keepsSession,
       cancellations,
-      clientId: () => this.#clientId,
+      responderName: () => this.#options.responderName ?? this.#clientId,
       publish: (topic, payload, options) => this.#connection.publish(topic, payload, options),
       normalizePattern: (pattern) => this.normalizePattern(pattern as string),
       withHooks: (context, run) => this.#withHooks(context, run),

@@ -39,6 +39,8 @@ export interface ServerMqttOptions
    * with message handlers subscribes to it. Default `clients/{clientId}/cancellations`; `false` for none.
    */
   readonly cancelTopic?: string | false | undefined;
+  /** What `sendToMany` of a client calls this service. Default: its Client Identifier. */
+  readonly responderName?: string | undefined;
   /** Sent with each reply (MQTT 5). */
   readonly userProperties?: Readonly<Record<string, string | string[]>> | undefined;
   /**

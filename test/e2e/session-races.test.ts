@@ -137,11 +137,10 @@ describe.each<[string, readonly number[] | 'ignore', string]>([
     await until(() => broker.connection.received('subscribe').length === 2, RETRIED);
     const { messageId } = broker.connection.received('subscribe')[1]!;
     broker.connection.send({ cmd: 'suback', messageId: messageId!, granted: [1] });
-    await until(() => broker.connection.received('publish').length === 1);
-    const request = JSON.parse(broker.connection.received('publish')[0]!.payload.toString()) as {
-      id: string;
-      replyTo: string;
-    };
+    const { payload } = await until(() =>
+      broker.connection.received('publish').find(({ topic }) => topic === 'ask'),
+    );
+    const request = JSON.parse(payload.toString()) as { id: string; replyTo: string };
     broker.connection.publish(
       request.replyTo,
       JSON.stringify({ id: request.id, response: 'answer', isDisposed: true }),

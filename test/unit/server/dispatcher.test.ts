@@ -122,7 +122,7 @@ function createDispatcher(
     protocolVersion: 4,
     keepsSession: true,
     cancellations: undefined,
-    clientId: () => 'server',
+    responderName: () => 'server',
     publish: () => Promise.resolve({ noMatchingSubscribers: false }),
     normalizePattern: (pattern) => {
       if (pattern === 'throw') throw new RangeError('Maximum call stack size exceeded');

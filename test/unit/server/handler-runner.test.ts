@@ -112,7 +112,7 @@ describe('HandlerRunner', () => {
   });
 
   describe('for a request', () => {
-    const reply = { form: 'envelope', topic: 'replies', id: '1', isSigned: false } as const;
+    const reply = { form: 'envelope', topic: 'replies', id: '1', namesResponder: false } as const;
 
     it('does not run a handler that fails again, and answers with the failure', async () => {
       const { run, conclusions, replies } = createRunner({ kind: 'message' });
@@ -173,11 +173,11 @@ function createRunner({ kind = 'event', withHooks, publish }: RunnerSetup = {}) 
     publish: publish ?? record,
     serializer: undefined,
     userProperties: undefined,
-    clientId: () => 'server',
+    responderName: () => 'server',
   });
   const requests = new OpenRequests({ responder, keepsSession: true });
   const runner = new HandlerRunner({
-    abandoned: new AbortController().signal,
+    lifetime: new AbortController(),
     withHooks: withHooks ?? ((_, run) => run()),
     conclude: (_, outcome, attempts) => void conclusions.push({ outcome, attempts }),
     closing: closing.signal,
