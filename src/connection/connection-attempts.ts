@@ -87,7 +87,7 @@ export class ConnectionAttempts {
       const { message } = cause as Error;
       throw new ConfigurationError(`Cannot connect to ${this.#settings.address}: ${message}`, { cause });
     }
-    setNoDelay(this.#client);
+    prepare(this.#client);
   }
 }
 
@@ -96,7 +96,11 @@ function reconnect(client: MqttClient): void {
   client.reconnect({ incomingStore: client.incomingStore, outgoingStore: client.outgoingStore });
 }
 
-/** MQTT.js leaves Nagle's algorithm on, which costs concurrent requests a quarter of their rate or more. */
-function setNoDelay({ stream }: MqttClient): void {
+/**
+ * MQTT.js leaves Nagle's algorithm on, which costs concurrent requests a quarter of their rate or more; and it adds a listener for each
+ * message that waits for a slow connection, of which Node warns.
+ */
+function prepare({ stream }: MqttClient): void {
   if (stream instanceof Socket) stream.setNoDelay(true);
+  stream.setMaxListeners(0);
 }

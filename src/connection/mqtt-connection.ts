@@ -168,12 +168,9 @@ export class MqttConnection {
    * Resolves when the broker has acknowledged the message (QoS 1 and 2) or it has been written (QoS 0).
    * @throws {PublishError}
    */
-  async publish(
-    topic: string,
-    payload: Buffer | string,
-    options: MqttRecordOptions,
-  ): Promise<PublishReceipt> {
-    return this.#publisher.publish(this.#connected(), topic, payload, options);
+  publish(topic: string, payload: Buffer | string, options: MqttRecordOptions): Promise<PublishReceipt> {
+    if (this.#client === undefined) return Promise.reject(this.#notConnected());
+    return this.#publisher.publish(this.#client, topic, payload, options);
   }
 
   /** Whether `open()` waits, and will tell what keeps the connection from being made. */
@@ -183,7 +180,11 @@ export class MqttConnection {
 
   #connected(): MqttClient {
     if (this.#client !== undefined) return this.#client;
-    throw new ConnectionError(`Not connected to ${this.address}`, this.address);
+    throw this.#notConnected();
+  }
+
+  #notConnected(): ConnectionError {
+    return new ConnectionError(`Not connected to ${this.address}`, this.address);
   }
 
   /** A `close()` that comes while an `open()` waits for the one before it is for that `open()`. */

@@ -61,7 +61,10 @@ export function createPipeline(routes: readonly HandlerRoute[], settings: Pipeli
   const requests = new OpenRequests({ responder, keepsSession });
   const runner = new HandlerRunner({
     withHooks,
-    conclude: (job, outcome, attempts) => conclusion.draw(job, outcome, attempts),
+    conclude: (job, outcome, attempts) => {
+      if (job.route.kind === 'message') requests.endOf(job.incoming);
+      return conclusion.draw(job, outcome, attempts);
+    },
     lifetime: abandoned,
     closing: closing.signal,
     keepsSession,

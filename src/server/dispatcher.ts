@@ -98,8 +98,7 @@ export class Dispatcher {
     } catch (error) {
       run = () => runner.fail(job, error); // the user's function that gives the key
     }
-    const work = route.kind === 'event' ? run : () => run().finally(() => this.#end(job));
-    queue.submit(route.lane, { key, droppable, run: work, drop: () => this.#drop(job) });
+    queue.submit(route.lane, { key, droppable, run, drop: () => this.#drop(job) });
   }
 
   #drop(job: Job): void {
@@ -114,14 +113,7 @@ export class Dispatcher {
     if (!(job.incoming instanceof Promise) && job.message.packet.qos === 0) {
       job.incoming.request?.close(OVERLOADED).catch(() => undefined); // nothing is left to try
     }
-    this.#end(job);
-  }
-
-  #end({ incoming }: Job): void {
-    const end = ({ request }: Incoming): void => this.#settings.requests.end(request);
-    if (incoming instanceof Promise)
-      void incoming.then(end); // it does not reject
-    else end(incoming);
+    this.#settings.requests.endOf(job.incoming);
   }
 }
 

@@ -64,16 +64,18 @@ export class HandlerRunner {
     return this.#settings.conclude(job, outcome, 0);
   }
 
-  async #attempt(job: Job, attempt: number): Promise<Outcome> {
-    const { route } = job;
-    let incoming: Incoming;
-    try {
-      incoming = job.incoming instanceof Promise ? await job.incoming : job.incoming;
-    } catch (error) {
-      return { kind: 'undecodable', error };
-    }
+  #attempt(job: Job, attempt: number): Outcome | Promise<Outcome> {
+    const { incoming } = job;
+    if (!(incoming instanceof Promise)) return this.#proceed(job, incoming, attempt);
+    return incoming.then(
+      (read) => this.#proceed(job, read, attempt),
+      (error: unknown) => ({ kind: 'undecodable', error }),
+    );
+  }
+
+  #proceed(job: Job, incoming: Incoming, attempt: number): Outcome | Promise<Outcome> {
     const { reply, request } = incoming;
-    if (route.kind === 'message' && reply !== undefined && 'invalid' in reply)
+    if (job.route.kind === 'message' && reply !== undefined && 'invalid' in reply)
       return { kind: 'unanswerable', reason: reply.invalid };
     return request === undefined
       ? this.#decodeAndHandle(job, incoming, attempt)
@@ -97,15 +99,14 @@ export class HandlerRunner {
     return run().finally(() => answered.end(key, known));
   }
 
-  async #decodeAndHandle(job: Job, incoming: Incoming, attempt: number): Promise<Outcome> {
+  #decodeAndHandle(job: Job, incoming: Incoming, attempt: number): Promise<Outcome> {
     const { route, message } = job;
     const { metadata, request } = incoming;
     let data: unknown;
     try {
       data = incoming.decode(route.codec);
     } catch (error) {
-      await request?.answer({ kind: 'error', error: toErrorReply(error) }).catch(() => undefined); // the payload is to blame
-      return { kind: 'undecodable', error };
+      return undecodable(error, request);
     }
     const lifetime = request ?? this.#settings.lifetime;
     const source = { filter: route.filter, metadata, decide: job.decide, attempt, lifetime };
@@ -144,12 +145,17 @@ export class HandlerRunner {
   }
 }
 
-async function answerWith(result: unknown, request: OpenRequest): Promise<void> {
-  if (isObservable(result)) await answerStream(result, request);
-  else
-    await request.answer(
-      result === undefined ? { kind: 'end' } : { kind: 'value', value: result, last: true },
-    );
+/** The payload is to blame, which its requester may know. */
+async function undecodable(error: unknown, request: OpenRequest | undefined): Promise<Outcome> {
+  await request?.answer({ kind: 'error', error: toErrorReply(error) }).catch(() => undefined);
+  return { kind: 'undecodable', error };
+}
+
+function answerWith(result: unknown, request: OpenRequest): Promise<void> {
+  if (isObservable(result)) return answerStream(result, request);
+  return request.answer(
+    result === undefined ? { kind: 'end' } : { kind: 'value', value: result, last: true },
+  );
 }
 
 /** As it was the first time. */

@@ -1,4 +1,6 @@
+import type { QoS } from 'mqtt-packet';
 import { RequestTimeoutError } from '../errors.js';
+import type { InboundMessage } from '../message/inbound-message.js';
 import type { Reply } from '../message/reply.js';
 import type { ReplyRecord } from './reply-cache.js';
 import type { Answer } from './responder.js';
@@ -7,7 +9,7 @@ import type { Answer } from './responder.js';
 export type StopReason = 'cancelled' | 'closed' | 'left';
 
 interface OpenRequestSettings {
-  readonly topic: string;
+  readonly message: InboundMessage;
   /** `undefined` if nothing tells it from others. */
   readonly key: string | undefined;
   /** From now on, until the first reply; `undefined` for ever. */
@@ -32,6 +34,10 @@ export class OpenRequest {
   constructor(settings: OpenRequestSettings) {
     this.#settings = settings;
     this.#expiresAt = performance.now() + (settings.timeoutMs ?? Infinity);
+  }
+
+  get qos(): QoS {
+    return this.#settings.message.packet.qos;
   }
 
   get key(): string | undefined {
@@ -102,7 +108,10 @@ export class OpenRequest {
   }
 
   #startTimer(): void {
-    const { topic, timeoutMs = 0 } = this.#settings;
+    const {
+      message: { topic },
+      timeoutMs = 0,
+    } = this.#settings;
     const expire = (): void => this.#controller?.abort(new RequestTimeoutError(topic, timeoutMs));
     this.#timer = setTimeout(expire, Math.min(this.#expiresAt - performance.now(), MAX_DELAY_MS)).unref();
   }

@@ -16,8 +16,8 @@ interface OpenRequestsSettings {
 /** The requests that wait or run here, so that they can be cancelled. */
 export class OpenRequests {
   readonly #settings: OpenRequestsSettings;
-  readonly #requests = new Map<OpenRequest, InboundMessage>();
-  readonly #byKey = new Map<string, OpenRequest>();
+  /** By their keys; one that has none, or comes while it runs, is its own key. */
+  readonly #requests = new Map<string | OpenRequest, OpenRequest>();
 
   constructor(settings: OpenRequestsSettings) {
     this.#settings = settings;
@@ -30,30 +30,36 @@ export class OpenRequests {
   /** The request that a message is; `undefined` if it is none that can be answered. The caller ends it. */
   open({ reply, timeoutMs }: Incoming, message: InboundMessage, codec: Codec): OpenRequest | undefined {
     if (reply === undefined || 'invalid' in reply) return undefined;
-    const { topic, packet } = message;
-    const answer = this.#settings.responder.answer(reply, packet.qos, codec);
-    const request = new OpenRequest({ topic, key: keyOf(reply), timeoutMs, answer });
-    this.#requests.set(request, message);
-    if (request.key !== undefined && !this.#byKey.has(request.key)) this.#byKey.set(request.key, request); // else it came again
+    const key = keyOf(reply);
+    const answer = this.#settings.responder.answer(reply, message.packet.qos, codec);
+    const request = new OpenRequest({ message, key, timeoutMs, answer });
+    this.#requests.set(key === undefined || this.#requests.has(key) ? request : key, request);
     return request;
   }
 
   end(request: OpenRequest | undefined): void {
     if (request === undefined) return;
     request.end();
-    this.#requests.delete(request);
-    if (this.#byKey.get(request.key ?? '') === request) this.#byKey.delete(request.key!);
+    const { key } = request;
+    const isFirst = key !== undefined && this.#requests.get(key) === request;
+    this.#requests.delete(isFirst ? key : request);
+  }
+
+  endOf(incoming: Incoming | Promise<Incoming>): void {
+    if (incoming instanceof Promise)
+      void incoming.then(({ request }) => this.end(request)); // it does not reject
+    else this.end(incoming.request);
   }
 
   cancel(key: string): void {
-    this.#byKey.get(key)?.stop('cancelled');
+    this.#requests.get(key)?.stop('cancelled');
   }
 
   /** Stops all. Those that the broker will not deliver again are failed; the next process answers the others from the start. */
   async closeAll(error: unknown): Promise<void> {
     const reply = { kind: 'error', error: toErrorReply(error) } as const;
-    const closing = [...this.#requests].map(async ([request, { packet }]) => {
-      const isLeft = this.#settings.keepsSession && packet.qos > 0 && !request.begun;
+    const closing = [...this.#requests.values()].map(async (request) => {
+      const isLeft = this.#settings.keepsSession && request.qos > 0 && !request.begun;
       if (isLeft) request.stop('left');
       else await request.close(reply);
     });

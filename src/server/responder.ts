@@ -47,49 +47,83 @@ export class Responder {
 
   /** @param requestQos replies have the QoS of the request, but not above 1, unless a record says otherwise */
   answer(address: ReplyAddress, requestQos: QoS, codec: Codec): Answer {
+    const { serializer } = this.#settings;
+    const qos = requestQos === 0 ? 0 : 1;
+    if (serializer === undefined) {
+      return (reply) => {
+        const { value, options } = unwrap(reply);
+        return this.#publishAll(this.#encode(value, address, codec), address, { qos, ...options });
+      };
+    }
     let previous: Promise<unknown> = Promise.resolve();
     return async (reply) => {
-      const { data, options } = unwrapRecord(reply.kind === 'value' ? reply.value : undefined);
-      const plain = reply.kind === 'value' ? { ...reply, value: data } : reply;
-      const encoding = previous.then(() => this.#encode(plain, address, codec));
+      const { value, options } = unwrap(reply);
+      const encoding = previous.then(() => serialize(serializer, toNestReply(correlationOf(address), value)));
       previous = encoding.catch(() => undefined); // whoever awaits the reply hears of it
-      const defaults = { qos: requestQos === 0 ? 0 : 1, ...options } as const;
-      const receipts = await Promise.all(
-        (await encoding).map((publication) => this.#publish(publication, address, defaults)),
-      );
-      return receipts.every(({ noMatchingSubscribers }) => !noMatchingSubscribers);
+      return this.#publish({ encoded: { payload: await encoding } }, address, { qos, ...options });
     };
   }
 
-  async #encode(reply: Reply, address: ReplyAddress, codec: Codec): Promise<readonly ReplyPublication[]> {
-    const { serializer, responderName } = this.#settings;
-    const id = address.form === 'envelope' ? address.id : (address.correlationData?.toString() ?? '');
-    if (serializer !== undefined) {
-      return [{ encoded: { payload: await serialize(serializer, toNestReply(id, reply)) } }];
-    }
+  #encode(reply: Reply, address: ReplyAddress, codec: Codec): readonly ReplyPublication[] {
     if (address.form === 'mqtt5') return encodeMqtt5Reply(reply, codec);
-    const responder = address.namesResponder ? responderName() : undefined;
-    return [{ encoded: { payload: encodeEnvelopeReply(id, reply, responder) } }];
+    const responder = address.namesResponder ? this.#settings.responderName() : undefined;
+    return [{ encoded: { payload: encodeEnvelopeReply(address.id, reply, responder) } }];
   }
 
-  #publish({ encoded, userProperties }: ReplyPublication, address: ReplyAddress, options: MqttRecordOptions) {
+  #publishAll(
+    publications: readonly ReplyPublication[],
+    address: ReplyAddress,
+    options: MqttRecordOptions,
+  ): Promise<boolean> {
+    if (publications.length === 1) return this.#publish(publications[0]!, address, options);
+    const publishing = publications.map((publication) => this.#publish(publication, address, options));
+    return Promise.all(publishing).then((found) => found.every(Boolean));
+  }
+
+  async #publish(
+    { encoded, userProperties }: ReplyPublication,
+    address: ReplyAddress,
+    options: MqttRecordOptions,
+  ): Promise<boolean> {
     const { payload, ...format } = encoded;
     const properties: PublishProperties = format as PublishProperties;
     if (options.properties !== undefined) Object.assign(properties, options.properties);
-    const { responderName, userProperties: common } = this.#settings;
-    const responder = address.namesResponder ? responderProperty(responderName()) : undefined;
-    const bags = [common, options.properties?.userProperties, userProperties, responder];
-    properties.userProperties = Object.assign({}, ...bags) as UserProperties;
+    properties.userProperties = this.#userProperties(
+      address,
+      options.properties?.userProperties,
+      userProperties,
+    );
     if (address.form === 'mqtt5' && address.correlationData !== undefined) {
       properties.correlationData = address.correlationData;
     }
-    return this.#settings
-      .publish(address.topic, payload, { ...options, properties })
-      .catch((error: unknown) => {
-        if (isTooLarge(error)) throw new OversizedReply(error);
-        throw isInvalid(error) ? error : new UndeliverableReply(error);
-      });
+    try {
+      const receipt = await this.#settings.publish(address.topic, payload, { ...options, properties });
+      return !receipt.noMatchingSubscribers;
+    } catch (error) {
+      if (isTooLarge(error)) throw new OversizedReply(error);
+      throw isInvalid(error) ? error : new UndeliverableReply(error);
+    }
   }
+
+  #userProperties(
+    address: ReplyAddress,
+    ...given: readonly (Readonly<UserProperties> | undefined)[]
+  ): UserProperties {
+    const { userProperties, responderName } = this.#settings;
+    const responder = address.namesResponder ? responderProperty(responderName()) : undefined;
+    return Object.assign({}, userProperties, ...given, responder) as UserProperties;
+  }
+}
+
+/** A reply apart from what a record says of how to publish it. */
+function unwrap(reply: Reply): { readonly value: Reply; readonly options: MqttRecordOptions } {
+  if (reply.kind !== 'value') return { value: reply, options: {} };
+  const { data, options } = unwrapRecord(reply.value);
+  return { value: data === reply.value ? reply : { ...reply, value: data }, options };
+}
+
+function correlationOf(address: ReplyAddress): string {
+  return address.form === 'envelope' ? address.id : (address.correlationData?.toString() ?? '');
 }
 
 /** Whether it is this reply that cannot be published, with a record of the handler's, and another one may be. */
