@@ -3,15 +3,21 @@ import { ConfigurationError } from '../errors.js';
 import type { ReconnectOptions } from './back-off.js';
 import { createClientId } from './client-id.js';
 import type { RefreshCredentials } from './refresh-credentials.js';
+import { readTlsFiles, type TlsOptions } from './tls-files.js';
 
 /** MQTT.js's options but those that the connection needs for itself. */
 type PassedOn = Omit<
   IClientOptions,
-  'clientId' | 'customHandleAcks' | 'manualConnect' | 'reconnectOnConnackError' | 'resubscribe'
+  | keyof TlsOptions
+  | 'clientId'
+  | 'customHandleAcks'
+  | 'manualConnect'
+  | 'reconnectOnConnackError'
+  | 'resubscribe'
 >;
 
 /** MQTT.js's options, which are passed on as they are, and what the connection adds to them. */
-export interface MqttConnectionOptions extends OrUndefined<PassedOn> {
+export interface MqttConnectionOptions extends OrUndefined<PassedOn>, TlsOptions {
   /**
    * `mqtt://`, `mqtts://`, `ws://`, `wss://` (or MQTT.js's `tcp`, `tls`, `ssl`, and `+unix` for a socket's path).
    * Default `mqtt://localhost:1883`; `host`, `port` and `servers` take precedence over it.
@@ -51,6 +57,7 @@ export interface MqttConnectionOptions extends OrUndefined<PassedOn> {
 type OrUndefined<T> = { readonly [K in keyof T]: T[K] | undefined };
 
 const DEFAULT_URL = 'mqtt://localhost:1883';
+const TLS_SCHEME = /^(mqtts|wss|ssl|tls)/;
 const URL_SCHEME = /^(mqtts?|wss?|tcp|ssl|tls)(\+unix)?:\/\//;
 
 /**
@@ -71,6 +78,7 @@ export function toMqttJsOptions(options: MqttConnectionOptions): { url: string; 
       `"${redact(url)}" is no address of a broker: it must begin with mqtt://, mqtts://, ws:// or wss://`,
     );
   }
+  checkTls(url, options);
   const given = Object.fromEntries(
     Object.entries(rest).filter(([, value]) => value !== undefined),
   ) as IClientOptions;
@@ -78,11 +86,21 @@ export function toMqttJsOptions(options: MqttConnectionOptions): { url: string; 
     url,
     options: {
       ...given,
+      ...readTlsFiles(options),
       clientId: createClientId(options),
       resubscribe: false, // a resubscription that is refused must be seen
       reconnectOnConnackError: true, // we know which refusals are final
     },
   };
+}
+
+/** MQTT.js takes half of it for nothing: with `cert` and `key` it makes mqtt:// mqtts://, with `ca` it does not. */
+function checkTls(url: string, { ca, cert, key, protocol, servers }: MqttConnectionOptions): void {
+  if ((cert === undefined) !== (key === undefined))
+    throw new ConfigurationError('cert and key belong together: one of them is missing');
+  const scheme = protocol ?? url.split(':', 1)[0]!;
+  if (ca === undefined || cert !== undefined || servers !== undefined || TLS_SCHEME.test(scheme)) return;
+  throw new ConfigurationError(`ca is given, but ${scheme}:// has no TLS: use mqtts:// or wss://`);
 }
 
 /** The broker's address for messages, without credentials. */
