@@ -1,6 +1,7 @@
 import type { IClientOptions, MqttClient } from 'mqtt';
 import { ConfigurationError } from '../errors.js';
 import type { ReconnectOptions } from './back-off.js';
+import type { HandleAuth } from './handle-auth.js';
 import { createClientId } from './client-id.js';
 import type { RefreshCredentials } from './refresh-credentials.js';
 import { readTlsFiles, type TlsOptions } from './tls-files.js';
@@ -19,7 +20,7 @@ type PassedOn = Omit<
 /** MQTT.js's options, which are passed on as they are, and what the connection adds to them. */
 export interface MqttConnectionOptions extends OrUndefined<PassedOn>, TlsOptions {
   /**
-   * `mqtt://`, `mqtts://`, `ws://`, `wss://` (or MQTT.js's `tcp`, `tls`, `ssl`, and `+unix` for a socket's path).
+   * `mqtt://`, `mqtts://`, `ws://`, `wss://`, `mqtt+unix://` and the path of a socket (or MQTT.js's `tcp`, `tls`, `ssl`).
    * Default `mqtt://localhost:1883`; `host`, `port` and `servers` take precedence over it.
    */
   readonly url?: string | undefined;
@@ -51,6 +52,11 @@ export interface MqttConnectionOptions extends OrUndefined<PassedOn>, TlsOptions
    * rejects, or gives nothing within MQTT.js's `connectTimeout` (30 s), the attempt has failed.
    */
   readonly refreshCredentials?: RefreshCredentials | undefined;
+  /**
+   * Enhanced authentication (MQTT 5), as the method of that name of MQTT.js's client; `properties.authenticationMethod` and
+   * `authenticationData` begin it.
+   */
+  readonly handleAuth?: HandleAuth | undefined;
 }
 
 /** So that an option may come from the environment. */
@@ -71,6 +77,7 @@ export function toMqttJsOptions(options: MqttConnectionOptions): { url: string; 
     maxConnectionAttempts: _maxConnectionAttempts,
     reconnect: _reconnect,
     refreshCredentials: _refreshCredentials,
+    handleAuth: _handleAuth,
     ...rest
   } = options;
   if (!URL_SCHEME.test(url)) {

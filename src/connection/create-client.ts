@@ -2,6 +2,7 @@ import { connect, type MqttClient } from 'mqtt';
 import { ConfigurationError } from '../errors.js';
 import { MAX_DELAY_MS } from './back-off.js';
 import { describeBroker, toMqttJsOptions, type MqttConnectionOptions } from './connection-options.js';
+import { useHandleAuth } from './handle-auth.js';
 
 /**
  * MQTT.js's client, which does not connect by itself, neither now nor when a connection is lost.
@@ -13,6 +14,7 @@ export function createClient(options: MqttConnectionOptions): MqttClient {
   try {
     const client = connect(url, { ...given, reconnectPeriod, manualConnect: true });
     client.options.manualConnect = false; // with which a client that was ended goes on
+    if (options.handleAuth !== undefined) useHandleAuth(client, options.handleAuth, describeBroker(options));
     return client;
   } catch (cause) {
     const { message } = cause as Error;

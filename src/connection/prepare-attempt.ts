@@ -13,7 +13,7 @@ export function createPreparation(
   { options: current }: MqttClient,
   options: MqttConnectionOptions,
 ): () => Promise<void> {
-  const { username, password, servername, path } = current;
+  const { username, password, servername, path, properties } = current;
   const wsOptions = { ...(servername !== undefined && { servername }), ...current.wsOptions };
   const { refreshCredentials } = options;
   const settings = { timeoutMs: current.connectTimeout!, broker: describeBroker(options) };
@@ -25,7 +25,9 @@ export function createPreparation(
     };
     checkCredentials(credentials);
     const restored = { servername, path, wsOptions: { ...wsOptions } };
-    Object.assign(current, restored, readTlsFiles(options), credentials);
+    const { authenticationData } = fresh ?? {};
+    const authentication = authenticationData && { properties: { ...properties, authenticationData } };
+    Object.assign(current, restored, readTlsFiles(options), credentials, authentication);
   };
 }
 
