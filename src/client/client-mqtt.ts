@@ -18,6 +18,7 @@ import { ACKNOWLEDGE } from '../message/decision.js';
 import type { InboundMessage } from '../message/inbound-message.js';
 import { unwrapRecord, type MqttRecordOptions } from '../message/mqtt-record.js';
 import { topicNameProblem } from '../topic/topic-name.js';
+import { withClientId } from '../topic/with-client-id.js';
 import type { ClientMqttOptions } from './client-options.js';
 import { createDialect } from './create-dialect.js';
 import { PendingRequests } from './pending-requests.js';
@@ -200,9 +201,8 @@ export class ClientMqtt extends ClientProxy<MqttEvents> {
   }
 
   #useReplyTopicOf(clientId: string): void {
-    const level = (clientId || randomUUID()).replaceAll(/[+#\0]/g, '_');
-    const replyTopic = (this.#options.replyTopic ?? DEFAULT_REPLY_TOPIC).replaceAll('{clientId}', level);
-    this.#dialect = createDialect(this.#options, replyTopic);
+    const template = this.#options.replyTopic ?? DEFAULT_REPLY_TOPIC;
+    this.#dialect = createDialect(this.#options, withClientId(template, clientId || randomUUID()));
   }
 }
 

@@ -2,6 +2,7 @@ import type { IClientOptions, MqttClient } from 'mqtt';
 import { ConfigurationError } from '../errors.js';
 import type { ReconnectOptions } from './back-off.js';
 import type { HandleAuth } from './handle-auth.js';
+import type { PresenceOptions } from './presence.js';
 import { createClientId } from './client-id.js';
 import type { RefreshCredentials } from './refresh-credentials.js';
 import { readTlsFiles, type TlsOptions } from './tls-files.js';
@@ -57,6 +58,11 @@ export interface MqttConnectionOptions extends OrUndefined<PassedOn>, TlsOptions
    * `authenticationData` begin it.
    */
   readonly handleAuth?: HandleAuth | undefined;
+  /**
+   * A retained message that says whether this server or client is connected: `online` with each connection, `offline` before it
+   * closes, and by the Will when it is lost. Takes the place of MQTT.js's `will`.
+   */
+  readonly presence?: PresenceOptions | undefined;
 }
 
 /** So that an option may come from the environment. */
@@ -78,6 +84,7 @@ export function toMqttJsOptions(options: MqttConnectionOptions): { url: string; 
     reconnect: _reconnect,
     refreshCredentials: _refreshCredentials,
     handleAuth: _handleAuth,
+    presence: _presence,
     ...rest
   } = options;
   if (!URL_SCHEME.test(url)) {

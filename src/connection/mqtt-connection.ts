@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
 import type { MqttEvents } from '@nestjs/microservices';
-import type { IConnackPacket, IDisconnectPacket, MqttClient, Packet } from 'mqtt';
+import type { IConnackPacket, IDisconnectPacket, MqttClient } from 'mqtt';
 import { distinctUntilChanged, ReplaySubject, type Observable } from 'rxjs';
 import { ConnectionError } from '../errors.js';
 import type { InboundMessage } from '../message/inbound-message.js';
@@ -21,6 +21,7 @@ import { InboundPublishes } from './inbound-publishes.js';
 import { LiveSession, type SessionListener } from './live-session.js';
 import { MqttStatus } from './mqtt-status.js';
 import { endClient } from './end-client.js';
+import { Presence } from './presence.js';
 import { Publisher } from './publisher.js';
 import { toSession, type Session } from './session.js';
 import { unsubscribe } from './unsubscribe.js';
@@ -50,6 +51,7 @@ export class MqttConnection {
   readonly #publisher: Publisher;
   readonly #inbound = new InboundPublishes();
   readonly #session: LiveSession;
+  readonly #presence: Presence | undefined;
   readonly #messageListeners: MessageListener[] = [];
   readonly #closedListeners: ClosedListener[] = [];
   readonly #eventListeners: { event: keyof MqttEvents; listener: MqttEvents[keyof MqttEvents] }[] = [];
@@ -75,8 +77,9 @@ export class MqttConnection {
     this.status = this.#status.pipe(distinctUntilChanged());
     this.#failures = new ConnectionFailures(this.#logger, options);
     this.#publisher = new Publisher(this.address);
+    this.#presence = Presence.from(options, (...message) => this.publish(...message), this.#logger);
     this.#session = new LiveSession(this.#logger, {
-      onReady: () => this.#onReady(),
+      onReady: (session) => this.#onReady(this.#connected(), session),
       onFailed: (error) => this.#onRefused(error),
     });
   }
@@ -100,11 +103,10 @@ export class MqttConnection {
 
   /** Disconnects after what is on its way out, within 5 s. What is not published by then fails. */
   close(): Promise<void> {
-    const error = new ConnectionError(`The connection to ${this.address} was closed`, this.address);
     this.#closeCalls++;
     this.#ended = undefined;
     this.#inbound.flush();
-    return this.#end(error);
+    return this.#end(this.#closedError());
   }
 
   onSession(listener: SessionListener): void {
@@ -179,14 +181,16 @@ export class MqttConnection {
   async #afterClosing(closing: Promise<void>): Promise<void> {
     const calls = this.#closeCalls;
     await closing;
-    if (this.#closeCalls !== calls) {
-      throw new ConnectionError(`The connection to ${this.address} was closed`, this.address);
-    }
+    if (this.#closeCalls !== calls) throw this.#closedError();
+  }
+
+  #closedError(): ConnectionError {
+    return new ConnectionError(`The connection to ${this.address} was closed`, this.address);
   }
 
   #start(): Deferred<void> {
     this.#failures.noteStart();
-    const client = createClient(this.#options);
+    const client = createClient(this.#options, this.#presence);
     this.#client = client;
     this.#attempts = ConnectionAttempts.from(client, this.#options, (error) => {
       this.#failures.noteError(error);
@@ -206,7 +210,10 @@ export class MqttConnection {
       onError: (error) => this.#onError(client, error),
       onClose: () => this.#onClose(),
       onSent: ({ cmd }) => cmd === 'disconnect' && this.#inbound.end(),
-      onReceived: (packet) => this.#onReceived(packet),
+      onReceived: (packet) => {
+        if (packet.cmd === 'connack') this.#failures.noteConnack();
+        this.#inbound.onPacket(packet);
+      },
       onMessage: (...received) => {
         const message = this.#inbound.receive(client, ...received);
         if (message !== undefined) for (const listener of this.#messageListeners) listener(message);
@@ -215,21 +222,17 @@ export class MqttConnection {
     for (const { event, listener } of this.#eventListeners) client.on(event, listener as never);
   }
 
-  #onReceived(packet: Packet): void {
-    if (packet.cmd === 'connack') this.#failures.noteConnack();
-    this.#inbound.onPacket(packet);
-  }
-
   #onConnect(client: MqttClient, connack: IConnackPacket): void {
     this.#logger.log(`Connected to ${describeServer(client, this.address)}`);
     this.#status.next(MqttStatus.CONNECTED);
     this.#session.start(toSession(client, connack));
   }
 
-  #onReady(): void {
+  #onReady(client: MqttClient, session: Session): void {
     this.#failures.noteReady();
     this.#attempts?.noteReady();
     this.#opening?.resolve();
+    this.#presence?.comeOnline(client, session);
   }
 
   /** What the first session needs is refused: `open()` fails. */
@@ -293,6 +296,7 @@ export class MqttConnection {
     const [client, opening] = [this.#client, this.#opening];
     if (client === undefined) return;
     this.#attempts?.end();
+    this.#presence?.goOffline(client, this.#session.current);
     this.#opening = undefined;
     this.#client = undefined;
     this.#session.end(error);
