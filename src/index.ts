@@ -27,6 +27,8 @@ export { MqttRecordBuilder } from './message/mqtt-record-builder.js';
 export type { MqttConnectionOptions } from './connection/connection-options.js';
 export type { ReconnectOptions } from './connection/back-off.js';
 export type { Credentials, RefreshCredentials } from './connection/refresh-credentials.js';
+export type { HandleAuth } from './connection/handle-auth.js';
+export type { PresenceOptions } from './connection/presence.js';
 export { MqttStatus } from './connection/mqtt-status.js';
 export type { MqttEvents } from '@nestjs/microservices';
 

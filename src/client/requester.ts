@@ -11,6 +11,7 @@ import { DEFAULT_CANCEL_TOPIC } from '../message/cancellation.js';
 import { ACKNOWLEDGE } from '../message/decision.js';
 import type { InboundMessage } from '../message/inbound-message.js';
 import { topicNameProblem } from '../topic/topic-name.js';
+import { withClientId } from '../topic/with-client-id.js';
 import type { ClientMqttOptions } from './client-options.js';
 import type { ClientPublisher } from './client-publisher.js';
 import { createDialect } from './create-dialect.js';
@@ -56,10 +57,10 @@ export class Requester implements ConnectionUser, Subscriber {
   onSession({ clientId, present }: Session): void {
     const { address, protocolVersion } = this.#connection;
     if (!present) this.#pending.failSent(new ConnectionError(`The session on ${address} was lost`, address));
-    const level = (clientId || randomUUID()).replaceAll(/[+#\0]/g, '_');
+    const id = clientId || randomUUID();
     const { replyTopic = DEFAULT_REPLY_TOPIC, cancelTopic = DEFAULT_CANCEL_TOPIC } = this.#options;
-    this.#dialect = createDialect(this.#options, protocolVersion, replyTopic.replaceAll('{clientId}', level));
-    this.#cancelTopic = cancelTopic === false ? undefined : cancelTopic.replaceAll('{clientId}', level);
+    this.#dialect = createDialect(this.#options, protocolVersion, withClientId(replyTopic, id));
+    this.#cancelTopic = cancelTopic === false ? undefined : withClientId(cancelTopic, id);
   }
 
   /** The subscription to the replies is gone with a session that is not kept. */

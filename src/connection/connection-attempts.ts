@@ -88,12 +88,20 @@ export class ConnectionAttempts {
       throw new ConfigurationError(`Cannot connect to ${this.#settings.address}: ${message}`, { cause });
     }
     prepare(this.#client);
+    tellErrors(this.#client);
   }
 }
 
 /** With the stores that it has: else MQTT.js forgets what is not acknowledged. */
 function reconnect(client: MqttClient): void {
   client.reconnect({ incomingStore: client.incomingStore, outgoingStore: client.outgoingStore });
+}
+
+/** MQTT.js tells the errors of a stream only if they have a code, which those of a WebSocket have not. */
+function tellErrors(client: MqttClient): void {
+  client.stream.on('error', (error: Error) => {
+    if (!('code' in error)) client.emit('error', error);
+  });
 }
 
 /**

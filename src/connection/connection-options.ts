@@ -1,19 +1,27 @@
 import type { IClientOptions, MqttClient } from 'mqtt';
 import { ConfigurationError } from '../errors.js';
 import type { ReconnectOptions } from './back-off.js';
+import type { HandleAuth } from './handle-auth.js';
+import type { PresenceOptions } from './presence.js';
 import { createClientId } from './client-id.js';
 import type { RefreshCredentials } from './refresh-credentials.js';
+import { readTlsFiles, type TlsOptions } from './tls-files.js';
 
 /** MQTT.js's options but those that the connection needs for itself. */
 type PassedOn = Omit<
   IClientOptions,
-  'clientId' | 'customHandleAcks' | 'manualConnect' | 'reconnectOnConnackError' | 'resubscribe'
+  | keyof TlsOptions
+  | 'clientId'
+  | 'customHandleAcks'
+  | 'manualConnect'
+  | 'reconnectOnConnackError'
+  | 'resubscribe'
 >;
 
 /** MQTT.js's options, which are passed on as they are, and what the connection adds to them. */
-export interface MqttConnectionOptions extends OrUndefined<PassedOn> {
+export interface MqttConnectionOptions extends OrUndefined<PassedOn>, TlsOptions {
   /**
-   * `mqtt://`, `mqtts://`, `ws://`, `wss://` (or MQTT.js's `tcp`, `tls`, `ssl`, and `+unix` for a socket's path).
+   * `mqtt://`, `mqtts://`, `ws://`, `wss://`, `mqtt+unix://` and the path of a socket (or MQTT.js's `tcp`, `tls`, `ssl`).
    * Default `mqtt://localhost:1883`; `host`, `port` and `servers` take precedence over it.
    */
   readonly url?: string | undefined;
@@ -45,12 +53,23 @@ export interface MqttConnectionOptions extends OrUndefined<PassedOn> {
    * rejects, or gives nothing within MQTT.js's `connectTimeout` (30 s), the attempt has failed.
    */
   readonly refreshCredentials?: RefreshCredentials | undefined;
+  /**
+   * Enhanced authentication (MQTT 5), as the method of that name of MQTT.js's client; `properties.authenticationMethod` and
+   * `authenticationData` begin it.
+   */
+  readonly handleAuth?: HandleAuth | undefined;
+  /**
+   * A retained message that says whether this server or client is connected: `online` with each connection, `offline` before it
+   * closes, and by the Will when it is lost. Takes the place of MQTT.js's `will`.
+   */
+  readonly presence?: PresenceOptions | undefined;
 }
 
 /** So that an option may come from the environment. */
 type OrUndefined<T> = { readonly [K in keyof T]: T[K] | undefined };
 
 const DEFAULT_URL = 'mqtt://localhost:1883';
+const TLS_SCHEME = /^(mqtts|wss|ssl|tls)/;
 const URL_SCHEME = /^(mqtts?|wss?|tcp|ssl|tls)(\+unix)?:\/\//;
 
 /**
@@ -64,6 +83,8 @@ export function toMqttJsOptions(options: MqttConnectionOptions): { url: string; 
     maxConnectionAttempts: _maxConnectionAttempts,
     reconnect: _reconnect,
     refreshCredentials: _refreshCredentials,
+    handleAuth: _handleAuth,
+    presence: _presence,
     ...rest
   } = options;
   if (!URL_SCHEME.test(url)) {
@@ -71,6 +92,7 @@ export function toMqttJsOptions(options: MqttConnectionOptions): { url: string; 
       `"${redact(url)}" is no address of a broker: it must begin with mqtt://, mqtts://, ws:// or wss://`,
     );
   }
+  checkTls(url, options);
   const given = Object.fromEntries(
     Object.entries(rest).filter(([, value]) => value !== undefined),
   ) as IClientOptions;
@@ -78,11 +100,21 @@ export function toMqttJsOptions(options: MqttConnectionOptions): { url: string; 
     url,
     options: {
       ...given,
+      ...readTlsFiles(options),
       clientId: createClientId(options),
       resubscribe: false, // a resubscription that is refused must be seen
       reconnectOnConnackError: true, // we know which refusals are final
     },
   };
+}
+
+/** MQTT.js takes half of it for nothing: with `cert` and `key` it makes mqtt:// mqtts://, with `ca` it does not. */
+function checkTls(url: string, { ca, cert, key, protocol, servers }: MqttConnectionOptions): void {
+  if ((cert === undefined) !== (key === undefined))
+    throw new ConfigurationError('cert and key belong together: one of them is missing');
+  const scheme = protocol ?? url.split(':', 1)[0]!;
+  if (ca === undefined || cert !== undefined || servers !== undefined || TLS_SCHEME.test(scheme)) return;
+  throw new ConfigurationError(`ca is given, but ${scheme}:// has no TLS: use mqtts:// or wss://`);
 }
 
 /** The broker's address for messages, without credentials. */

@@ -1,5 +1,6 @@
 import type { IDisconnectPacket } from 'mqtt';
 import { ConfigurationError, printable } from '../errors.js';
+import { describeTlsFailure } from './tls-failure.js';
 import { describeReasonCode, isPermanentRefusal, isRefusalOfCredentials } from './reason-code.js';
 
 const UNSUPPORTED_VERSION: ReadonlySet<unknown> = new Set([0x01, 0x84]);
@@ -11,7 +12,10 @@ const UNSUPPORTED_VERSION: ReadonlySet<unknown> = new Set([0x01, 0x84]);
 export function describeFailure(error: Error | undefined, answered: boolean): string {
   if (error === undefined && answered) return 'the broker closed it';
   if (error === undefined) return 'it was closed before the CONNACK: another protocol, or MQTT version?';
+  const tls = describeTlsFailure(error);
+  if (tls !== undefined) return tls;
   const code = codeOf(error);
+  if (code === 'ECONNRESET' && !answered) return `${error.message}: is this its port, with TLS or without?`;
   if (code === undefined) return `${error.message}: is this an MQTT broker?`;
   const hint = UNSUPPORTED_VERSION.has(code) ? ': try another protocolVersion, 4 for MQTT 3.1.1 or 5' : '';
   return `${describeError(error)}${hint}`;

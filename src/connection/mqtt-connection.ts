@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
 import type { MqttEvents } from '@nestjs/microservices';
-import type { IConnackPacket, IDisconnectPacket, MqttClient, Packet } from 'mqtt';
+import type { IConnackPacket, IDisconnectPacket, MqttClient } from 'mqtt';
 import { distinctUntilChanged, ReplaySubject, type Observable } from 'rxjs';
 import { ConnectionError } from '../errors.js';
 import type { MqttRecordOptions } from '../message/mqtt-record.js';
@@ -21,6 +21,7 @@ import { InboundPublishes } from './inbound-publishes.js';
 import { LiveSession } from './live-session.js';
 import { MqttStatus } from './mqtt-status.js';
 import { endClient } from './end-client.js';
+import { Presence } from './presence.js';
 import { Publisher, type PublishReceipt } from './publisher.js';
 import { isSessionKept, toSession, type Session } from './session.js';
 import { unsubscribe } from './unsubscribe.js';
@@ -50,6 +51,7 @@ export class MqttConnection {
   readonly #inbound = new InboundPublishes();
   readonly #session: LiveSession;
   readonly #users = new ConnectionUsers();
+  readonly #presence: Presence | undefined;
   readonly #eventListeners: { event: keyof MqttEvents; listener: MqttEvents[keyof MqttEvents] }[] = [];
   #client: MqttClient | undefined;
   #attempts: ConnectionAttempts | undefined;
@@ -73,6 +75,7 @@ export class MqttConnection {
     this.status = this.#status.pipe(distinctUntilChanged());
     this.#failures = new ConnectionFailures(this.#logger, options);
     this.#publisher = new Publisher(this.address);
+    this.#presence = Presence.from(options, (...message) => this.publish(...message), this.#logger);
     this.subscriptions = new Subscriptions({
       subscribe: (requests) => this.#subscribe(requests),
       unsubscribe: (filters) => this.#unsubscribe(filters),
@@ -80,7 +83,7 @@ export class MqttConnection {
     });
     this.#session = new LiveSession(this.#logger, {
       begin: (session) => this.#begin(session),
-      onReady: () => this.#onReady(),
+      onReady: (session) => this.#onReady(this.#connected(), session),
       onFailed: (error) => this.#onRefused(error),
     });
   }
@@ -116,7 +119,7 @@ export class MqttConnection {
 
   /** The last of its users disconnects, after what is on its way out, within 5 s. What is not published by then fails. */
   async close(user: ConnectionUser): Promise<void> {
-    const error = new ConnectionError(`The connection to ${this.address} was closed`, this.address);
+    const error = this.#closedError();
     this.#closeCalls++;
     this.#inbound.flush();
     if (this.#users.leave(user, error)) return;
@@ -191,14 +194,16 @@ export class MqttConnection {
   async #afterClosing(closing: Promise<void>): Promise<void> {
     const calls = this.#closeCalls;
     await closing;
-    if (this.#closeCalls !== calls) {
-      throw new ConnectionError(`The connection to ${this.address} was closed`, this.address);
-    }
+    if (this.#closeCalls !== calls) throw this.#closedError();
+  }
+
+  #closedError(): ConnectionError {
+    return new ConnectionError(`The connection to ${this.address} was closed`, this.address);
   }
 
   #start(): Deferred<void> {
     this.#failures.noteStart();
-    const client = createClient(this.#options);
+    const client = createClient(this.#options, this.#presence);
     this.#client = client;
     this.#attempts = ConnectionAttempts.from(client, this.#options, (error) => {
       this.#failures.noteError(error);
@@ -219,18 +224,16 @@ export class MqttConnection {
       onError: (error) => this.#onError(client, error),
       onClose: () => this.#onClose(),
       onSent: ({ cmd }) => cmd === 'disconnect' && this.#inbound.end(),
-      onReceived: (packet) => this.#onReceived(packet),
+      onReceived: (packet) => {
+        if (packet.cmd === 'connack') this.#failures.noteConnack();
+        this.#inbound.onPacket(packet);
+      },
       onMessage: (...received) => {
         const message = this.#inbound.receive(client, ...received);
         if (message !== undefined) this.subscriptions.dispatch(message);
       },
     });
     for (const { event, listener } of this.#eventListeners) client.on(event, listener as never);
-  }
-
-  #onReceived(packet: Packet): void {
-    if (packet.cmd === 'connack') this.#failures.noteConnack();
-    this.#inbound.onPacket(packet);
   }
 
   #onConnect(client: MqttClient, connack: IConnackPacket): void {
@@ -244,10 +247,11 @@ export class MqttConnection {
     await this.subscriptions.begin(session);
   }
 
-  #onReady(): void {
+  #onReady(client: MqttClient, session: Session): void {
     this.#failures.noteReady();
     this.#attempts?.noteReady();
     this.#opening?.resolve();
+    this.#presence?.comeOnline(client, session);
   }
 
   /** What the first session needs is refused: `open()` fails. */
@@ -313,6 +317,7 @@ export class MqttConnection {
     const [client, opening] = [this.#client, this.#opening];
     if (client === undefined) return;
     this.#attempts?.end();
+    this.#presence?.goOffline(client, this.#session.current);
     this.#opening = undefined;
     this.#client = undefined;
     this.#session.end(error);

@@ -2,17 +2,19 @@ import type { MqttClient } from 'mqtt';
 import { ConfigurationError } from '../errors.js';
 import { describeBroker, type MqttConnectionOptions } from './connection-options.js';
 import { fetchCredentials, type Credentials } from './refresh-credentials.js';
+import { readTlsFiles } from './tls-files.js';
 
 /**
  * What has to be done before each attempt to connect: MQTT.js's options go back to what they were, for it changes them while
- * it connects (a server's name for TLS would be that of the one before), and the credentials are fetched.
+ * it connects (a server's name for TLS would be that of the one before), files are read again, for certificates are renewed, and
+ * credentials fetched.
  */
 export function createPreparation(
   { options: current }: MqttClient,
   options: MqttConnectionOptions,
 ): () => Promise<void> {
-  const { username, password, servername, path } = current;
-  const wsOptions = current.wsOptions && { ...current.wsOptions };
+  const { username, password, servername, path, properties } = current;
+  const wsOptions = { ...(servername !== undefined && { servername }), ...current.wsOptions };
   const { refreshCredentials } = options;
   const settings = { timeoutMs: current.connectTimeout!, broker: describeBroker(options) };
   return async () => {
@@ -22,7 +24,10 @@ export function createPreparation(
       password: fresh?.password ?? password,
     };
     checkCredentials(credentials);
-    Object.assign(current, { servername, path, wsOptions: wsOptions && { ...wsOptions } }, credentials);
+    const restored = { servername, path, wsOptions: { ...wsOptions } };
+    const { authenticationData } = fresh ?? {};
+    const authentication = authenticationData && { properties: { ...properties, authenticationData } };
+    Object.assign(current, restored, readTlsFiles(options), credentials, authentication);
   };
 }
 

@@ -4,6 +4,8 @@ import { ConnectionError, describeError } from '../errors.js';
 export interface Credentials {
   readonly username?: string | undefined;
   readonly password?: string | Buffer | undefined;
+  /** What begins enhanced authentication (MQTT 5): in the place of that of `properties`. */
+  readonly authenticationData?: Buffer | undefined;
 }
 
 /** Gives the credentials of an attempt to connect. */
@@ -35,9 +37,9 @@ export async function fetchCredentials(
 }
 
 function checked(value: Credentials | null | undefined): Credentials {
-  const { username, password } = value ?? {};
+  const { username, password, authenticationData: data } = value ?? {};
   const isName = username === undefined || typeof username === 'string';
   const isSecret = password === undefined || typeof password === 'string' || Buffer.isBuffer(password);
-  if (value != null && isName && isSecret) return value;
+  if (value != null && isName && isSecret && (data === undefined || Buffer.isBuffer(data))) return value;
   throw new TypeError('it must give { username, password }');
 }
