@@ -60,8 +60,8 @@ export class PublishError extends MqttTransportError {
   readonly code = 'ERR_MQTT_PUBLISH';
 
   /**
-   * @param reasonCode the Reason Code of the broker's PUBACK or PUBREC, if that is what refused the message; 0x95 for one that
-   * is not sent because it is larger than the broker's Maximum Packet Size
+   * @param reasonCode the Reason Code of the broker's PUBACK or PUBREC, if that is what refused the message; of one that is not
+   * sent because of the broker's limits, the one that it would have had, such as 0x95 for the Maximum Packet Size
    */
   constructor(
     message: string,

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { IClientOptions } from 'mqtt';
 import { ConfigurationError } from '../errors.js';
+import type { OutgoingOptions } from './outgoing-options.js';
 
 /** MQTT.js's options but those that the connection needs for itself. */
 type PassedOn = Omit<
@@ -9,7 +10,7 @@ type PassedOn = Omit<
 >;
 
 /** MQTT.js's options, which are passed on as they are, and what the connection adds to them. */
-export interface MqttConnectionOptions extends OrUndefined<PassedOn> {
+export interface MqttConnectionOptions extends OrUndefined<PassedOn>, OutgoingOptions {
   /**
    * `mqtt://`, `mqtts://`, `ws://`, `wss://` (or MQTT.js's `tcp`, `tls`, `ssl`, and `+unix` for a socket's path).
    * Default `mqtt://localhost:1883`; `host`, `port` and `servers` take precedence over it.

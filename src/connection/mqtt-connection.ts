@@ -9,12 +9,13 @@ import type { MqttRecordOptions } from '../message/mqtt-record.js';
 import { describeBroker, toMqttJsOptions, type MqttConnectionOptions } from './connection-options.js';
 import { ConnectionFailures } from './connection-failures.js';
 import { Deferred } from './deferred.js';
+import { checkFilters, filtersPerPacket } from './broker-limits.js';
 import { describeDisconnect, describeError } from './failure.js';
 import { InboundPublishes } from './inbound-publishes.js';
+import { keepServerKeepAlive } from './keep-server-keep-alive.js';
 import { MqttStatus } from './mqtt-status.js';
 import { endClient } from './end-client.js';
 import { Publisher, type PublishReceipt } from './publisher.js';
-import { guardReplay } from './replay-guard.js';
 import { toSession, type Session } from './session.js';
 import { unsubscribe } from './unsubscribe.js';
 import { subscribe, type SubscriptionGrant, type SubscriptionRequest } from './subscribe.js';
@@ -28,7 +29,6 @@ type MessageListener = (message: InboundMessage) => void;
 type ClosedListener = (error: Error) => void;
 
 const SUBSCRIBE_TIMEOUT_MS = 10_000;
-const SUBSCRIBE_BATCH_SIZE = 100;
 const CLOSE_TIMEOUT_MS = 5_000;
 const SESSION_RETRY_MS = 5_000;
 
@@ -71,7 +71,7 @@ export class MqttConnection {
     this.address = describeBroker(options);
     this.status = this.#status.pipe(distinctUntilChanged());
     this.#failures = new ConnectionFailures(this.address, this.#logger, options.maxConnectionAttempts ?? -1);
-    this.#publisher = new Publisher(this.address);
+    this.#publisher = new Publisher(this.address, options);
   }
 
   /** MQTT.js's client, `undefined` before `open()` and after `close()`. */
@@ -131,14 +131,16 @@ export class MqttConnection {
   /**
    * Subscribes once: a session listener asks again when the session is lost.
    * @throws {SubscriptionError}
+   * @throws {ConfigurationError} if a filter exceeds `limits`
    */
   async subscribe(requests: readonly SubscriptionRequest[]): Promise<readonly SubscriptionGrant[]> {
+    checkFilters(this.#options.limits, requests);
     const shared = requests.filter(({ filter }) => filter.startsWith('$share/'));
     if (shared.length > 0 && this.#session?.sharedSubscriptions === false)
       throw noSharedSubscriptions(shared);
     return subscribe(this.#connected(), requests, {
       timeoutMs: this.#options.subscribeTimeoutMs ?? SUBSCRIBE_TIMEOUT_MS,
-      batchSize: this.#options.subscribeBatchSize ?? SUBSCRIBE_BATCH_SIZE,
+      batchSize: filtersPerPacket(this.#options),
       broker: this.address,
     });
   }
@@ -150,7 +152,7 @@ export class MqttConnection {
   async unsubscribe(filters: readonly string[]): Promise<void> {
     if (this.#session === undefined) return;
     const timeoutMs = this.#options.subscribeTimeoutMs ?? SUBSCRIBE_TIMEOUT_MS;
-    await unsubscribe(this.#connected(), filters, timeoutMs);
+    await unsubscribe(this.#connected(), filters, { timeoutMs, batchSize: filtersPerPacket(this.#options) });
   }
 
   /**
@@ -207,7 +209,7 @@ export class MqttConnection {
       own(() => this.#status.next(MqttStatus.RECONNECTING)),
     );
     client.on('disconnect', (packet) => own(() => this.#onDisconnect(describeDisconnect(packet)))());
-    guardReplay(client);
+    keepServerKeepAlive(client);
     this.#publisher.watch(client);
     client.on('packetsend', ({ cmd }) => {
       if (cmd === 'disconnect') this.#inbound.end();

@@ -1,10 +1,13 @@
 import type { IClientPublishOptions, MqttClient } from 'mqtt';
+import type { QoS } from 'mqtt-packet';
 import { ConnectionError, PublishError } from '../errors.js';
 import type { MqttRecordOptions } from '../message/mqtt-record.js';
-import { packetSizeProblem } from './packet-size.js';
+import { limitsInForce, refusalOf, type LimitsInForce } from './broker-limits.js';
+import { checkOutgoingOptions, type OutgoingOptions } from './outgoing-options.js';
+import { presentProperties } from './present-properties.js';
 import { cannotPublish, publishProblem } from './publish-problem.js';
-import { describeReasonCode, PACKET_TOO_LARGE } from './reason-code.js';
-import { MESSAGE_REMOVED } from './replay-guard.js';
+import { describeReasonCode } from './reason-code.js';
+import { guardReplay, MESSAGE_REMOVED } from './replay-guard.js';
 
 /** What the broker said of a message that it took. */
 export interface PublishReceipt {
@@ -26,16 +29,25 @@ const UNMATCHED: PublishReceipt = { noMatchingSubscribers: true };
 /** Publishes, and knows what has not been acknowledged: MQTT.js forgets it when the client ends. */
 export class Publisher {
   readonly #address: string;
+  readonly #options: OutgoingOptions;
+  #limits: LimitsInForce;
   readonly #unsettled = new Set<Unsettled>();
   /** The callbacks of messages that nobody is subscribed to: MQTT.js does not tell them. */
   readonly #unmatched = new WeakSet<object>();
 
-  constructor(address: string) {
+  /** @throws {ConfigurationError} */
+  constructor(address: string, options: OutgoingOptions) {
+    checkOutgoingOptions(options);
     this.#address = address;
+    this.#options = options;
+    this.#limits = limitsInForce(options.limits, undefined);
   }
 
   /** Before anything is published with this client. */
   watch(client: MqttClient): void {
+    guardReplay(client);
+    client.on('connect', (connack) => (this.#limits = limitsInForce(this.#options.limits, connack)));
+    client.on('close', () => (this.#limits = limitsInForce(this.#options.limits, undefined)));
     client.on('packetreceive', (packet) => {
       if (packet.cmd !== 'puback' && packet.cmd !== 'pubrec') return;
       if (packet.reasonCode !== NO_MATCHING_SUBSCRIBERS) return;
@@ -49,12 +61,14 @@ export class Publisher {
     client: MqttClient,
     topic: string,
     payload: Buffer | string,
-    options: MqttRecordOptions,
+    given: MqttRecordOptions,
   ): Promise<PublishReceipt> {
-    const problem = publishProblem(client, topic, payload, options);
+    const { protocolVersion } = client.options;
+    const problem = publishProblem(protocolVersion, topic, payload, given);
     if (problem !== undefined) throw cannotPublish(topic, problem);
-    const excess = packetSizeProblem(client, topic, payload, options);
-    if (excess !== undefined) throw cannotPublish(topic, excess, PACKET_TOO_LARGE);
+    const options = this.#withTakenQos(given);
+    const refusal = refusalOf(this.#limits, protocolVersion, topic, payload, options);
+    if (refusal !== undefined) throw cannotPublish(topic, refusal.problem, refusal.reasonCode);
     return new Promise((resolve, reject) => {
       const unsettled = { reject, volatile: client.connected && !options.qos };
       const settle = (error?: Error | null): void => {
@@ -82,6 +96,12 @@ export class Publisher {
     this.#fail(() => true, 'was closed before the message was acknowledged');
   }
 
+  #withTakenQos(options: MqttRecordOptions): MqttRecordOptions {
+    const { maxQos } = this.#limits;
+    if (this.#options.maxQos !== 'downgrade' || (options.qos ?? 0) <= maxQos) return options;
+    return { ...options, qos: maxQos as QoS };
+  }
+
   #fail(which: (unsettled: Unsettled) => boolean, what: string): void {
     const failing = [...this.#unsettled].filter(which);
     for (const unsettled of failing) {
@@ -97,21 +117,14 @@ function toBuffer(payload: Uint8Array | string): Buffer | string {
   return Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
 }
 
-/** MQTT.js takes an option that is `undefined`, and User Properties that are empty, for a value. */
 function toMqttJs({
   qos = 0,
   retain = false,
   dup = false,
-  properties = {},
+  ...options
 }: MqttRecordOptions): IClientPublishOptions {
-  const given = Object.entries(properties).filter(
-    ([name, value]) => value !== undefined && !isEmptyBag(name, value),
-  );
-  return { qos, retain, dup, ...(given.length > 0 && { properties: Object.fromEntries(given) }) };
-}
-
-function isEmptyBag(name: string, value: unknown): boolean {
-  return name === 'userProperties' && Object.keys(value as object).length === 0;
+  const properties = presentProperties(options.properties);
+  return { qos, retain, dup, ...(properties && { properties }) };
 }
 
 function toPublishError(topic: string, cause: Error & { readonly code?: unknown }): PublishError {
