@@ -73,6 +73,21 @@ export class PublishError extends MqttTransportError {
   }
 }
 
+/**
+ * As many messages wait to be sent as the option `offline` allows: this one is not sent. With `overflow: 'drop-oldest'` it is the
+ * one that has waited longest.
+ */
+export class QueueFullError extends MqttTransportError {
+  readonly code = 'ERR_MQTT_QUEUE_FULL';
+
+  constructor(
+    message: string,
+    readonly topic: string,
+  ) {
+    super(message);
+  }
+}
+
 /** A payload does not decode with the codec it is read with, or a value has no form in the codec it is written with. */
 export class CodecError extends MqttTransportError {
   readonly code = 'ERR_MQTT_CODEC';

@@ -14,7 +14,6 @@ import { describeDisconnect, describeError } from './failure.js';
 import { InboundPublishes } from './inbound-publishes.js';
 import { keepServerKeepAlive } from './keep-server-keep-alive.js';
 import { MqttStatus } from './mqtt-status.js';
-import { endClient } from './end-client.js';
 import { Publisher, type PublishReceipt } from './publisher.js';
 import { toSession, type Session } from './session.js';
 import { unsubscribe } from './unsubscribe.js';
@@ -307,8 +306,7 @@ export class MqttConnection {
     this.#session = undefined;
     this.#ready = new Deferred();
     for (const listener of this.#closedListeners) listener(error);
-    await endClient(client, CLOSE_TIMEOUT_MS);
-    this.#publisher.abandon();
+    await this.#publisher.end(client, CLOSE_TIMEOUT_MS);
     this.#status.next(MqttStatus.CLOSED);
     ready.reject(error);
     opening?.reject(error);

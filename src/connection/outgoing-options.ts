@@ -11,6 +11,18 @@ export interface OutgoingOptions {
    * sends it with the broker's. Default `reject`.
    */
   readonly maxQos?: 'reject' | 'downgrade' | undefined;
+  /** How much may wait to be sent: while there is no connection, or for the acknowledgements of what was sent before. */
+  readonly offline?: OfflineOptions | undefined;
+}
+
+/** How much may wait to be sent, and what fails with a {@link QueueFullError} when it is more. */
+export interface OfflineOptions {
+  /** Default 10 000; 0 fails what cannot be sent at once. */
+  readonly maxMessages?: number | undefined;
+  /** Of the PUBLISH packets together. Default 16 MB (2 ** 24). */
+  readonly maxBytes?: number | undefined;
+  /** `reject` fails the new message, `drop-oldest` those that have waited longest. Default `reject`. */
+  readonly overflow?: 'reject' | 'drop-oldest' | undefined;
 }
 
 /** What a broker takes. MQTT 5 brokers announce the first four by themselves. */
@@ -34,19 +46,22 @@ export interface BrokerLimits {
 const MAX_RECEIVE_MAXIMUM = 65_535;
 
 /** @throws {ConfigurationError} */
-export function checkOutgoingOptions({ limits = {}, maxQos }: OutgoingOptions): void {
+export function checkOutgoingOptions({ limits = {}, maxQos, offline = {} }: OutgoingOptions): void {
   for (const name of COUNTS) check(`limits.${name}`, limits[name], 1);
   check('limits.maxQos', limits.maxQos, 0, 2);
   check('limits.receiveMaximum', limits.receiveMaximum, 1, MAX_RECEIVE_MAXIMUM);
+  check('offline.maxMessages', offline.maxMessages, 0);
+  check('offline.maxBytes', offline.maxBytes, 0);
+  checkOneOf('offline.overflow', offline.overflow, ['reject', 'drop-oldest']);
   checkOneOf('maxQos', maxQos, ['reject', 'downgrade']);
 }
 
 const COUNTS = ['maxPacketSize', 'subscriptionsPerPacket', 'topicLevels', 'topicLength'] as const;
 
-function check(name: string, value: unknown, from: number, to = Infinity): void {
-  if (value === undefined || (Number.isInteger(value) && Number(value) >= from && Number(value) <= to))
-    return;
-  const range = to === Infinity ? `of ${from} or more` : `from ${from} to ${to}`;
+function check(name: string, value: unknown, from: number, to?: number): void {
+  if (value === undefined || (to === undefined && value === Infinity)) return;
+  if (Number.isInteger(value) && Number(value) >= from && Number(value) <= (to ?? Infinity)) return;
+  const range = to === undefined ? `of ${from} or more` : `from ${from} to ${to}`;
   throw new ConfigurationError(`${name} must be an integer ${range}, not ${describe(value)}`);
 }
 

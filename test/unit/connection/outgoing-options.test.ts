@@ -10,6 +10,9 @@ describe('checkOutgoingOptions', () => {
     [{ limits: { maxQos: 0, receiveMaximum: 65_535, maxPacketSize: 1, retainAvailable: false } }],
     [{ limits: { subscriptionsPerPacket: 8, topicLevels: 8, topicLength: 256 } }],
     [{ maxQos: 'downgrade' }],
+    [{ offline: {} }],
+    [{ offline: { maxMessages: 0, maxBytes: 0, overflow: 'drop-oldest' } }],
+    [{ offline: { maxMessages: Infinity, maxBytes: Infinity } }],
   ] as const)('takes %j', (options) => {
     expect(() => checkOutgoingOptions(options)).not.toThrow();
   });
@@ -22,6 +25,9 @@ describe('checkOutgoingOptions', () => {
     [{ limits: { subscriptionsPerPacket: 0 } }, 'limits.subscriptionsPerPacket'],
     [{ limits: { topicLevels: Number.NaN } }, 'limits.topicLevels'],
     [{ limits: { topicLength: '256' } }, 'limits.topicLength'],
+    [{ offline: { maxMessages: -1 } }, 'offline.maxMessages must be an integer of 0 or more, not -1'],
+    [{ offline: { maxBytes: '16 MB' } }, "offline.maxBytes must be an integer of 0 or more, not '16 MB'"],
+    [{ offline: { overflow: 'drop' } }, "offline.overflow must be 'reject' or 'drop-oldest', not 'drop'"],
     [{ maxQos: 1 }, "maxQos must be 'reject' or 'downgrade', not 1"],
   ])('refuses %j', (options, message) => {
     for (const create of [
