@@ -13,6 +13,12 @@ export interface OutgoingOptions {
   readonly maxQos?: 'reject' | 'downgrade' | undefined;
   /** How much may wait to be sent: while there is no connection, or for the acknowledgements of what was sent before. */
   readonly offline?: OfflineOptions | undefined;
+  /**
+   * When a QoS 1 or QoS 2 message is given up over which the broker closes the connection: after so many connections in a row on
+   * which it was sent again, and was the last thing that the broker saw. The one on which it was sent first does not
+   * count, for others may be to blame. It fails with a {@link PublishError}. Default 3; `Infinity` for never, and nothing else is sent then.
+   */
+  readonly maxPublishAttempts?: number | undefined;
 }
 
 /** How much may wait to be sent, and what fails with a {@link QueueFullError} when it is more. */
@@ -46,12 +52,14 @@ export interface BrokerLimits {
 const MAX_RECEIVE_MAXIMUM = 65_535;
 
 /** @throws {ConfigurationError} */
-export function checkOutgoingOptions({ limits = {}, maxQos, offline = {} }: OutgoingOptions): void {
+export function checkOutgoingOptions(options: OutgoingOptions): void {
+  const { limits = {}, maxQos, offline = {}, maxPublishAttempts } = options;
   for (const name of COUNTS) check(`limits.${name}`, limits[name], 1);
   check('limits.maxQos', limits.maxQos, 0, 2);
   check('limits.receiveMaximum', limits.receiveMaximum, 1, MAX_RECEIVE_MAXIMUM);
   check('offline.maxMessages', offline.maxMessages, 0);
   check('offline.maxBytes', offline.maxBytes, 0);
+  check('maxPublishAttempts', maxPublishAttempts, 1);
   checkOneOf('offline.overflow', offline.overflow, ['reject', 'drop-oldest']);
   checkOneOf('maxQos', maxQos, ['reject', 'downgrade']);
 }

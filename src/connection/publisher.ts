@@ -45,7 +45,7 @@ export class Publisher {
 
   /** Before anything is published with this client. */
   watch(client: MqttClient): void {
-    guardReplay(client);
+    guardReplay(client, this.#options.maxPublishAttempts);
     client.on('packetreceive', (packet) => this.#inFlight.onPacket(packet));
     client.on('connect', (connack) => {
       this.#limits = limitsInForce(this.#options.limits, connack);

@@ -10,6 +10,8 @@ describe('checkOutgoingOptions', () => {
     [{ limits: { maxQos: 0, receiveMaximum: 65_535, maxPacketSize: 1, retainAvailable: false } }],
     [{ limits: { subscriptionsPerPacket: 8, topicLevels: 8, topicLength: 256 } }],
     [{ maxQos: 'downgrade' }],
+    [{ maxPublishAttempts: 1 }],
+    [{ maxPublishAttempts: Infinity }],
     [{ offline: {} }],
     [{ offline: { maxMessages: 0, maxBytes: 0, overflow: 'drop-oldest' } }],
     [{ offline: { maxMessages: Infinity, maxBytes: Infinity } }],
@@ -28,6 +30,7 @@ describe('checkOutgoingOptions', () => {
     [{ offline: { maxMessages: -1 } }, 'offline.maxMessages must be an integer of 0 or more, not -1'],
     [{ offline: { maxBytes: '16 MB' } }, "offline.maxBytes must be an integer of 0 or more, not '16 MB'"],
     [{ offline: { overflow: 'drop' } }, "offline.overflow must be 'reject' or 'drop-oldest', not 'drop'"],
+    [{ maxPublishAttempts: 0 }, 'maxPublishAttempts must be an integer of 1 or more, not 0'],
     [{ maxQos: 1 }, "maxQos must be 'reject' or 'downgrade', not 1"],
   ])('refuses %j', (options, message) => {
     for (const create of [
