@@ -60,8 +60,8 @@ export class PublishError extends MqttTransportError {
   readonly code = 'ERR_MQTT_PUBLISH';
 
   /**
-   * @param reasonCode the Reason Code of the broker's PUBACK or PUBREC, if that is what refused the message; 0x95 for one that
-   * is not sent because it is larger than the broker's Maximum Packet Size
+   * @param reasonCode the Reason Code of the broker's PUBACK or PUBREC, if that is what refused the message; of one that is not
+   * sent because of the broker's limits, the one that it would have had, such as 0x95 for the Maximum Packet Size
    */
   constructor(
     message: string,
@@ -70,6 +70,21 @@ export class PublishError extends MqttTransportError {
     options?: ErrorOptions,
   ) {
     super(message, options);
+  }
+}
+
+/**
+ * As many messages wait to be sent as the option `offline` allows: this one is not sent. With `overflow: 'drop-oldest'` it is the
+ * one that has waited longest.
+ */
+export class QueueFullError extends MqttTransportError {
+  readonly code = 'ERR_MQTT_QUEUE_FULL';
+
+  constructor(
+    message: string,
+    readonly topic: string,
+  ) {
+    super(message);
   }
 }
 

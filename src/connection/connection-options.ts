@@ -6,6 +6,7 @@ import type { PresenceOptions } from './presence.js';
 import { createClientId } from './client-id.js';
 import type { RefreshCredentials } from './refresh-credentials.js';
 import { readTlsFiles, type TlsOptions } from './tls-files.js';
+import type { OutgoingOptions } from './outgoing-options.js';
 
 /** MQTT.js's options but those that the connection needs for itself. */
 type PassedOn = Omit<
@@ -19,7 +20,7 @@ type PassedOn = Omit<
 >;
 
 /** MQTT.js's options, which are passed on as they are, and what the connection adds to them. */
-export interface MqttConnectionOptions extends OrUndefined<PassedOn>, TlsOptions {
+export interface MqttConnectionOptions extends OrUndefined<PassedOn>, TlsOptions, OutgoingOptions {
   /**
    * `mqtt://`, `mqtts://`, `ws://`, `wss://`, `mqtt+unix://` and the path of a socket (or MQTT.js's `tcp`, `tls`, `ssl`).
    * Default `mqtt://localhost:1883`; `host`, `port` and `servers` take precedence over it.

@@ -15,12 +15,13 @@ import {
 } from './connection-options.js';
 import { createClient } from './create-client.js';
 import { Deferred } from './deferred.js';
+import { checkFilters, filtersPerPacket } from './broker-limits.js';
 import { ConnectionUsers, type ConnectionUser } from './connection-users.js';
 import { describeError } from './failure.js';
 import { InboundPublishes } from './inbound-publishes.js';
+import { keepServerKeepAlive } from './keep-server-keep-alive.js';
 import { LiveSession } from './live-session.js';
 import { MqttStatus } from './mqtt-status.js';
-import { endClient } from './end-client.js';
 import { Presence } from './presence.js';
 import { Publisher, type PublishReceipt } from './publisher.js';
 import { isSessionKept, toSession, type Session } from './session.js';
@@ -30,7 +31,6 @@ import { subscribe, type SubscriptionGrant, type SubscriptionRequest } from './s
 import { Subscriptions } from './subscriptions.js';
 
 const SUBSCRIBE_TIMEOUT_MS = 10_000;
-const SUBSCRIBE_BATCH_SIZE = 100;
 const CLOSE_TIMEOUT_MS = 5_000;
 
 /**
@@ -74,7 +74,7 @@ export class MqttConnection {
     this.address = describeBroker(options);
     this.status = this.#status.pipe(distinctUntilChanged());
     this.#failures = new ConnectionFailures(this.#logger, options);
-    this.#publisher = new Publisher(this.address);
+    this.#publisher = new Publisher(this.address, options);
     this.#presence = Presence.from(options, (...message) => this.publish(...message), this.#logger);
     this.subscriptions = new Subscriptions({
       subscribe: (requests) => this.#subscribe(requests),
@@ -153,9 +153,10 @@ export class MqttConnection {
   }
 
   async #subscribe(requests: readonly SubscriptionRequest[]): Promise<readonly SubscriptionGrant[]> {
+    checkFilters(this.#options.limits, requests);
     return subscribe(this.#connected(), requests, {
       timeoutMs: this.#options.subscribeTimeoutMs ?? SUBSCRIBE_TIMEOUT_MS,
-      batchSize: this.#options.subscribeBatchSize ?? SUBSCRIBE_BATCH_SIZE,
+      batchSize: filtersPerPacket(this.#options),
       broker: this.address,
     });
   }
@@ -164,7 +165,7 @@ export class MqttConnection {
   async #unsubscribe(filters: readonly string[]): Promise<void> {
     if (this.#session.current === undefined) return;
     const timeoutMs = this.#options.subscribeTimeoutMs ?? SUBSCRIBE_TIMEOUT_MS;
-    await unsubscribe(this.#connected(), filters, timeoutMs);
+    await unsubscribe(this.#connected(), filters, { timeoutMs, batchSize: filtersPerPacket(this.#options) });
   }
 
   /**
@@ -216,6 +217,7 @@ export class MqttConnection {
   }
 
   #listen(client: MqttClient): void {
+    keepServerKeepAlive(client);
     watchClient(client, {
       isCurrent: () => client === this.#client,
       onConnect: (connack) => this.#onConnect(client, connack),
@@ -323,8 +325,7 @@ export class MqttConnection {
     this.#session.end(error);
     this.subscriptions.reset();
     this.#users.clear(error);
-    await endClient(client, CLOSE_TIMEOUT_MS);
-    this.#publisher.abandon();
+    await this.#publisher.end(client, CLOSE_TIMEOUT_MS);
     this.#status.next(MqttStatus.CLOSED);
     opening?.reject(error);
   }

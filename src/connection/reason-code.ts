@@ -2,8 +2,12 @@ import { ReasonCodes } from 'mqtt';
 
 const FAILURE = 0x80;
 
-/** What a broker would say of a message that is larger than it takes. */
+/** What a broker says of a PUBLISH that is beyond its limits. */
+export const TOPIC_NAME_INVALID = 0x90;
+export const TOPIC_ALIAS_INVALID = 0x94;
 export const PACKET_TOO_LARGE = 0x95;
+export const RETAIN_NOT_SUPPORTED = 0x9a;
+export const QOS_NOT_SUPPORTED = 0x9b;
 
 /** The codes with which a broker says that the same CONNECT will be refused again; but for credentials, which are apart. */
 const PERMANENT_REFUSALS: ReadonlySet<number> = new Set([

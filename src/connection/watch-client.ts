@@ -1,6 +1,5 @@
 import type { IConnackPacket, IDisconnectPacket, MqttClient, Packet } from 'mqtt';
 import type { IPublishPacket } from 'mqtt-packet';
-import { guardReplay } from './replay-guard.js';
 
 /** What a connection does about the events of MQTT.js. */
 export interface ClientWatcher {
@@ -29,7 +28,6 @@ export function watchClient(client: MqttClient, watcher: ClientWatcher): void {
   client.on('close', current(watcher.onClose));
   client.on('reconnect', current(watcher.onReconnect));
   client.on('disconnect', current(watcher.onDisconnect));
-  guardReplay(client);
   client.on('packetsend', watcher.onSent);
   client.on('packetreceive', watcher.onReceived);
   client.on('message', watcher.onMessage);
