@@ -16,7 +16,7 @@ export function createClient(options: MqttConnectionOptions, presence?: Presence
     const client = connect(url, { ...given, reconnectPeriod, manualConnect: true });
     client.options.manualConnect = false; // with which a client that was ended goes on
     if (presence !== undefined) client.options.will = presence.will(client.options.clientId!);
-    if (options.handleAuth !== undefined) useHandleAuth(client, options.handleAuth, describeBroker(options));
+    if (options.handleAuth !== undefined) useHandleAuth(client, options.handleAuth);
     return client;
   } catch (cause) {
     const { message } = cause as Error;

@@ -1,6 +1,6 @@
 import type { MqttClient, PacketCallback } from 'mqtt';
 import type { IAuthPacket } from 'mqtt-packet';
-import { ConnectionError, describeError } from '../errors.js';
+import { describeError } from '../errors.js';
 
 /**
  * Answers the broker's AUTH with the next one, by way of MQTT.js's callback: `callback(undefined, { cmd: 'auth', reasonCode: 0x18,
@@ -10,12 +10,12 @@ import { ConnectionError, describeError } from '../errors.js';
 export type HandleAuth = (packet: IAuthPacket, callback: PacketCallback) => void | Promise<void>;
 
 /** Lets it answer for the client; what it throws fails the attempt, and not the process. */
-export function useHandleAuth(client: MqttClient, handleAuth: HandleAuth, broker: string): void {
+export function useHandleAuth(client: MqttClient, handleAuth: HandleAuth): void {
   Object.assign(client, {
     handleAuth: (packet: IAuthPacket, callback: PacketCallback) => {
       const fail = (cause: unknown): void => {
-        const message = `Cannot connect to ${broker} (handleAuth failed: ${describeError(cause)})`;
-        callback(new ConnectionError(message, broker, undefined, { cause }));
+        const error = new Error(`handleAuth failed: ${describeError(cause)}`, { cause });
+        callback(Object.assign(error, { code: 'handleAuth' })); // without a code it would be taken for bad bytes
       };
       const answer: PacketCallback = (error, next) => (error ? fail(error) : void callback(undefined, next));
       // in the same turn, for MQTT.js goes on with the packet that follows

@@ -221,7 +221,10 @@ export class MqttConnection {
     watchClient(client, {
       isCurrent: () => client === this.#client,
       onConnect: (connack) => this.#onConnect(client, connack),
-      onReconnect: () => this.#onReconnect(),
+      onReconnect: () => {
+        this.#failures.noteAttempt();
+        this.#status.next(MqttStatus.RECONNECTING);
+      },
       onDisconnect: (packet) => this.#onDisconnect(client, packet),
       onError: (error) => this.#onError(client, error),
       onClose: () => this.#onClose(),
@@ -261,11 +264,6 @@ export class MqttConnection {
     if (!this.#isFirst) return false;
     void this.#end(error); // does not reject
     return true;
-  }
-
-  #onReconnect(): void {
-    this.#failures.noteAttempt();
-    this.#status.next(MqttStatus.RECONNECTING);
   }
 
   #onDisconnect(client: MqttClient, packet: IDisconnectPacket): void {

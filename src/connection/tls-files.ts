@@ -14,7 +14,7 @@ export interface TlsOptions {
   readonly ca?: Pem | readonly Pem[] | undefined;
   /** This client's own certificate, for brokers that ask for one, with those between it and the authority's: PEM or a path. */
   readonly cert?: Pem | readonly Pem[] | undefined;
-  /** The private key of `cert`: PEM or a path; or as Node's `tls.createSecureContext` takes it, with a passphrase. */
+  /** The private key of `cert`: PEM or a path, or, as Node has it, `[{ pem, passphrase }]`. */
   readonly key?: Pem | readonly (Pem | PemWithPassphrase)[] | undefined;
 }
 
@@ -42,6 +42,7 @@ function readAll(name: Name, value: TlsOptions[Name]): unknown {
 }
 
 function read(name: Name, value: unknown): unknown {
+  if (isKeyWithPassphrase(value)) return { ...value, pem: read(name, value.pem) };
   if (typeof value !== 'string' || value.includes('-----BEGIN ')) return value;
   try {
     return readFileSync(value);
@@ -52,6 +53,10 @@ function read(name: Name, value: unknown): unknown {
       { cause },
     );
   }
+}
+
+function isKeyWithPassphrase(value: unknown): value is PemWithPassphrase {
+  return typeof value === 'object' && value !== null && 'pem' in value;
 }
 
 /** A key that has lost its first line must not get into a log. */

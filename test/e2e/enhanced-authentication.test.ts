@@ -130,6 +130,8 @@ describe('enhanced authentication', () => {
   ])('fails if handleAuth %s', async (_, handleAuth) => {
     await using broker = await startChallenger();
     const client = new ClientMqtt(optionsOf(broker, handleAuth));
+    const errors: unknown[] = [];
+    client.on('error', (error) => errors.push(error));
     const connecting = outcomeOf(client.connect());
     await until(() => broker.packets('connect').length === 1);
     challenge(broker, 'challenge 1');
@@ -139,6 +141,7 @@ describe('enhanced authentication', () => {
       message: `Cannot connect to ${broker.url} (handleAuth failed: no secret)`,
     });
     await until(() => broker.openCount === 0);
+    expect(errors).toEqual([expect.objectContaining({ message: 'handleAuth failed: no secret' })]);
   });
 
   it('passes authPacket on, which MQTT.js sends after the CONNECT', async () => {

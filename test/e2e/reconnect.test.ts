@@ -34,7 +34,6 @@ describe('a connection that cannot be made', () => {
     const delays = at.slice(1).map((time, index) => time - at[index]!);
     for (const [index, shortest] of [20, 40, 80, 80, 80].entries())
       expect(delays[index]).toBeGreaterThan(shortest - 2);
-    expect(delays[0]).toBeLessThan(80);
     expect(at).toHaveLength(6);
   });
 
@@ -47,7 +46,7 @@ describe('a connection that cannot be made', () => {
       maxConnectionAttempts: 10,
     });
     expect(await outcomeOf(client.connect())).toBeInstanceOf(ConnectionError);
-    expect(performance.now() - started).toBeLessThan(900); // the back-off would take 9 attempts 100 s and more
+    expect(performance.now() - started).toBeLessThan(10_000); // the back-off would take a minute and more
   });
 
   it('is not tried again with a reconnectPeriod of 0', async () => {

@@ -1,3 +1,4 @@
+import { createPrivateKey } from 'node:crypto';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
@@ -152,6 +153,7 @@ describeWithMosquitto('TLS', () => {
 
 describeWithMosquitto('mutual TLS', () => {
   let broker: Mosquitto;
+  const passphrase = 'open sesame';
   let own: Certificate;
 
   beforeAll(async () => {
@@ -159,6 +161,8 @@ describeWithMosquitto('mutual TLS', () => {
     own = await other.issue({ commonName: 'billing' });
     await writeFile(join(broker.folder, 'own-cert.pem'), own.cert);
     await writeFile(join(broker.folder, 'own-key.pem'), own.key);
+    const encrypted = { type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase } as const;
+    await writeFile(join(broker.folder, 'secret.pem'), createPrivateKey(own.key).export(encrypted));
   });
   afterAll(() => broker[Symbol.asyncDispose]());
 
@@ -170,6 +174,10 @@ describeWithMosquitto('mutual TLS', () => {
     ],
     ['as bytes', () => ({ cert: Buffer.from(own.cert), key: Buffer.from(own.key) })],
     ['as lists', () => ({ cert: [own.cert], key: [{ pem: own.key }] })],
+    [
+      'with an encrypted key',
+      () => ({ cert: own.cert, key: [{ pem: join(broker.folder, 'secret.pem'), passphrase }] }),
+    ],
   ])('shows its certificate: %s', async (_, certificate) => {
     for (const kind of KINDS)
       expect(await exchange({ url: broker.urlOf(kind), ca: authority.cert, ...certificate() })).toBe(3);
