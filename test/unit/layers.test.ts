@@ -21,6 +21,8 @@ const layers: Record<string, string[]> = {
   index: [...shared, 'server', 'client'],
 };
 const mayNameTypesOfMqtt = ['server', 'client', 'index'];
+/** The add-on that each optional peer is for. */
+const optionalPeers: Record<string, string> = { aedes: 'testing', '@nestjs/testing': 'testing' };
 
 interface Import {
   readonly from: string;
@@ -43,6 +45,8 @@ function isAllowed(file: string, found: Import): boolean {
   }
   if (/^mqtt(\/|$)/.test(found.from))
     return layer === 'connection' || (found.isType && mayNameTypesOfMqtt.includes(layer));
+  const addOn = optionalPeers[found.from];
+  if (addOn !== undefined) return layer === addOn;
   if (!found.from.startsWith('@nestjs/')) return true;
   if (layer === 'message')
     return found.from.endsWith('/microservices') && /^\{ MqttRecord\b[^,]*\}$/.test(found.names);
