@@ -2,12 +2,16 @@ import { Logger } from '@nestjs/common';
 import { ClientProxy, type MqttEvents, type ReadPacket, type WritePacket } from '@nestjs/microservices';
 import type { MqttClient } from 'mqtt';
 import { Observable, Subscription, type Observer, type TeardownLogic, type Unsubscribable } from 'rxjs';
-import { MqttConnection } from '../connection/mqtt-connection.js';
+import type { BrokerConnection } from '../connection/broker-connection.js';
+import { connectionFor } from '../connection/connection-for.js';
 import type { MqttStatus } from '../connection/mqtt-status.js';
 import { ConfigurationError, MqttTransportError, RemoteError } from '../errors.js';
 import { unwrapRecord } from '../message/mqtt-record.js';
 import { topicNameProblem } from '../topic/topic-name.js';
+import { autoCodec } from '../codec/auto-codec.js';
+import type { ClientHealth } from './client-health.js';
 import type { ClientMqttOptions, SendToManyOptions } from './client-options.js';
+import { MessageStreams, type MessagesOptions, type ReceivedMessage } from './message-streams.js';
 import { ClientPublisher } from './client-publisher.js';
 import { GatherRequest, type ResponderReply } from './gather-request.js';
 import type { OutboundCall } from './request-dialect.js';
@@ -32,9 +36,10 @@ const DEFAULT_TIMEOUT_MS = 30_000;
  * ```
  */
 export class ClientMqtt extends ClientProxy<MqttEvents> {
-  readonly #connection: MqttConnection;
+  readonly #connection: BrokerConnection;
   readonly #publisher: ClientPublisher;
   readonly #requester: Requester;
+  readonly #messages: MessageStreams;
   readonly #timeoutMs: number;
   readonly #conversion: ReplyConversion = {
     toResponse: (value) => this.serializeResponse(value) as unknown,
@@ -48,10 +53,17 @@ export class ClientMqtt extends ClientProxy<MqttEvents> {
     checkTopic('cancelTopic', options.cancelTopic === false ? undefined : options.cancelTopic);
     this.#timeoutMs = checkTimeout(options.timeoutMs);
     const maxConnectionAttempts = options.maxConnectionAttempts ?? 1;
-    this.#connection = new MqttConnection({ ...options, maxConnectionAttempts }, ClientMqtt.name);
+    this.#connection = connectionFor(options, ClientMqtt.name, { ...options, maxConnectionAttempts });
     this.#publisher = new ClientPublisher(this.#connection, options.userProperties);
     const logger = new Logger(ClientMqtt.name);
     this.#requester = new Requester(this.#connection, this.#publisher, options, logger);
+    const { codec = autoCodec } = options;
+    this.#messages = new MessageStreams({
+      connection: this.#connection,
+      connect: () => this.connect(),
+      codec,
+      logger,
+    });
   }
 
   /** What the connection to the broker does: `connected`, `disconnected`, `reconnecting`, `closed`. */
@@ -101,6 +113,40 @@ export class ClientMqtt extends ClientProxy<MqttEvents> {
   }
 
   /**
+   * The messages of a Topic Filter, subscribed to while the Observable is; with the delivery rules of event handlers: what the broker
+   * wants acknowledged is, when the observer has taken it. Fails with a {@link SubscriptionError} if the broker refuses, and completes when the
+   * client is closed. What cannot be decoded is rejected, with a line in the log. Retained messages come if nothing else on this connection has
+   * subscribed to the filter.
+   *
+   * @example
+   * ```ts
+   * client.messages<Reading>('sites/{site}/reading', { qos: 1 }).subscribe(({ data, context }) => show(context.params.site, data));
+   * ```
+   * @throws {ConfigurationError} if the filter or an option is wrong
+   */
+  messages<TData = unknown>(
+    filter: string,
+    options: MessagesOptions = {},
+  ): Observable<ReceivedMessage<TData>> {
+    return this.#messages.of(filter, options) as Observable<ReceivedMessage<TData>>;
+  }
+
+  /**
+   * Removes the message that the broker keeps for later subscribers of a topic (section 3.3.1.3).
+   * @throws {PublishError}
+   * @throws {ConnectionError}
+   */
+  async clearRetained(topic: string): Promise<void> {
+    await this.connect();
+    await this.#connection.publish(topic, '', { retain: true, qos: 1 });
+  }
+
+  /** How the client and its connection are now. */
+  health(): ClientHealth {
+    return { ...this.#connection.health(), pendingRequests: this.#requester.pendingCount };
+  }
+
+  /**
    * Connects; `send` and `emit` do it by themselves.
    * @throws {ConnectionError} if the broker cannot be reached or refuses the connection
    */
@@ -109,9 +155,10 @@ export class ClientMqtt extends ClientProxy<MqttEvents> {
   }
 
   /** Disconnects; requests that wait for a reply fail with a {@link ConnectionError}, and their handlers are stopped. */
-  override close(): Promise<void> {
+  override async close(): Promise<void> {
     this.#requester.cancelAll();
-    return this.#connection.close(this.#requester);
+    this.#messages.complete();
+    await this.#connection.close(this.#requester);
   }
 
   /** Listens to an event of MQTT.js's client, from the first connection on if called before `connect()`. */

@@ -3,7 +3,7 @@ import type { Logger } from '@nestjs/common';
 import type { Unsubscribable } from 'rxjs';
 import type { Subscriber } from '../connection/deliveries.js';
 import type { ConnectionUser } from '../connection/connection-users.js';
-import type { MqttConnection } from '../connection/mqtt-connection.js';
+import type { BrokerConnection } from '../connection/broker-connection.js';
 import { cannotPublish } from '../connection/publish-problem.js';
 import type { Session } from '../connection/session.js';
 import { ConnectionError, describeError, NoRespondersError, printable } from '../errors.js';
@@ -24,7 +24,7 @@ export const DEFAULT_REPLY_TOPIC = 'clients/{clientId}/replies';
 
 /** Sends requests, and hands the replies to those who wait for them. */
 export class Requester implements ConnectionUser, Subscriber {
-  readonly #connection: MqttConnection;
+  readonly #connection: BrokerConnection;
   readonly #publisher: ClientPublisher;
   readonly #options: ClientMqttOptions;
   readonly #logger: Logger;
@@ -36,7 +36,7 @@ export class Requester implements ConnectionUser, Subscriber {
   #reading: Promise<void> = Promise.resolve();
 
   constructor(
-    connection: MqttConnection,
+    connection: BrokerConnection,
     publisher: ClientPublisher,
     options: ClientMqttOptions,
     logger: Logger,
@@ -46,6 +46,10 @@ export class Requester implements ConnectionUser, Subscriber {
     this.#options = options;
     this.#logger = logger;
     this.#replies = new ReplySubscriptions(connection, this, (error) => this.#pending.failAll(error));
+  }
+
+  get pendingCount(): number {
+    return this.#pending.size;
   }
 
   /** How requests and events look on the wire. */

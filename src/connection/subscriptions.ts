@@ -38,6 +38,12 @@ export class Subscriptions {
     return [...this.#granted.keys()];
   }
 
+  /** How many there are, and how many there are to be. */
+  count(): { readonly granted: number; readonly wanted: number } {
+    const wanted = this.#session === undefined ? this.#plan.identified : this.#wanted(this.#session);
+    return { granted: this.#session === undefined ? 0 : this.#granted.size, wanted: wanted.length };
+  }
+
   /** Filters that a kept session may have, and nobody wants: unsubscribed from when the first session is present. */
   retire(filters: readonly string[]): void {
     for (const filter of filters) this.#retired.add(filter);

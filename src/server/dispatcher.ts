@@ -7,7 +7,7 @@ import { readIncoming, type Incoming, type IncomingSettings } from './incoming.j
 import type { Reply } from '../message/reply.js';
 import { JointDecision } from '../message/joint-decision.js';
 import { BY_TOPIC } from './message-key.js';
-import { MqttContext } from './mqtt-context.js';
+import { MqttContext } from '../message/mqtt-context.js';
 import type { OpenRequests } from './open-requests.js';
 import type { OutcomeLog } from './outcome-log.js';
 import type { Router } from './router.js';

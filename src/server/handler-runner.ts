@@ -7,7 +7,7 @@ import { INTERNAL_ERROR, toErrorReply } from './error-reply.js';
 import { retryDelayMs } from './failure-policy.js';
 import type { HandlerRoute } from './handler-route.js';
 import type { Incoming } from './incoming.js';
-import { MqttContext } from './mqtt-context.js';
+import { MqttContext } from '../message/mqtt-context.js';
 import type { OpenRequest, StopReason } from './open-request.js';
 import type { Outcome } from './outcome.js';
 import { answerStream } from './reply-stream.js';
