@@ -206,7 +206,7 @@ export class ClientMqtt extends ClientProxy<MqttEvents> {
 
   /** Connects first, if need be. */
   #whenOpen(observer: Observer<never>, start: () => Unsubscribable): TeardownLogic {
-    if (this.#connection.isOpen) return start();
+    if (this.#connection.isOpenFor(this.#requester)) return start();
     const waiting = new Subscription();
     this.connect().then(
       () => waiting.closed || waiting.add(guarded(start, observer)),

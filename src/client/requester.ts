@@ -18,6 +18,7 @@ import { createDialect } from './create-dialect.js';
 import type { PendingRequest } from './pending-request.js';
 import { PendingRequests } from './pending-requests.js';
 import { ReplySubscriptions } from './reply-subscriptions.js';
+import { RequestIds } from './request-ids.js';
 import type { InboundReply, OutboundCall, OutboundPublication, RequestDialect } from './request-dialect.js';
 
 export const DEFAULT_REPLY_TOPIC = 'clients/{clientId}/replies';
@@ -30,6 +31,7 @@ export class Requester implements ConnectionUser, Subscriber {
   readonly #logger: Logger;
   readonly #pending = new PendingRequests((id) => this.#cancel(id));
   readonly #replies: ReplySubscriptions;
+  readonly #ids = new RequestIds();
   #dialect: RequestDialect | undefined;
   #cancelTopic: string | undefined;
   #strayReplyReported = false;
@@ -93,6 +95,7 @@ export class Requester implements ConnectionUser, Subscriber {
 
   /** Never throws: what goes wrong fails the request. Unsubscribing from it gives it up. */
   request(call: OutboundCall, request: PendingRequest): Unsubscribable {
+    request.id = this.#ids.next();
     this.#pending.add(request);
     try {
       const sending = this.#replies.isGranted(call.topic, this.#dialect)
@@ -146,7 +149,7 @@ export class Requester implements ConnectionUser, Subscriber {
   #take(message: InboundMessage, inbound: InboundReply | undefined): void {
     if (inbound === undefined) this.#reportStrayReply(message);
     else if (this.#pending.has(inbound.id)) this.#deliver(inbound);
-    else if (!inbound.isLast) this.#cancel(inbound.id); // a stream that did not hear that nobody listens
+    else if (!inbound.isLast && this.#ids.isOwn(inbound.id)) this.#cancel(inbound.id); // a stream that did not hear that nobody listens
   }
 
   #deliver({ id, responder, decode }: InboundReply): void {
