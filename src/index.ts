@@ -20,7 +20,7 @@ export { MqttRecord, type MqttRecordOptions, type PublishProperties } from './me
 export { MqttRecordBuilder } from './message/mqtt-record-builder.js';
 
 export type { MqttConnectionOptions } from './connection/connection-options.js';
-export type { BrokerLimits, OfflineOptions } from './connection/outgoing-options.js';
+export type { BrokerLimits, OfflineOptions, OutboxOptions } from './connection/outgoing-options.js';
 export { MqttStatus } from './connection/mqtt-status.js';
 export type { MqttEvents } from '@nestjs/microservices';
 

@@ -36,6 +36,8 @@ export class ClientMqtt extends ClientProxy<MqttEvents> {
   readonly #publisher: ClientPublisher;
   readonly #requester: Requester;
   readonly #timeoutMs: number;
+  readonly #hasOutbox: boolean;
+  #isEmitting = false;
 
   /** @throws {ConfigurationError} if an option is wrong */
   constructor(options: ClientMqttOptions = {}) {
@@ -43,6 +45,7 @@ export class ClientMqtt extends ClientProxy<MqttEvents> {
     checkTopic('replyTopic', options.replyTopic);
     checkTopic('cancelTopic', options.cancelTopic === false ? undefined : options.cancelTopic);
     this.#timeoutMs = checkTimeout(options.timeoutMs);
+    this.#hasOutbox = options.outbox !== undefined;
     const maxConnectionAttempts = options.maxConnectionAttempts ?? 1;
     this.#connection = new MqttConnection({ ...options, maxConnectionAttempts }, ClientMqtt.name);
     this.#publisher = new ClientPublisher(this.#connection, options.userProperties);
@@ -92,7 +95,17 @@ export class ClientMqtt extends ClientProxy<MqttEvents> {
    * @throws {ConnectionError} if the broker cannot be reached or refuses the connection
    */
   override connect(): Promise<void> {
-    return this.#connection.open();
+    return this.#isEmitting ? this.#connection.begin() : this.#connection.open();
+  }
+
+  /** With an outbox a message does not wait for the first connection in memory, but on disk. */
+  override emit<TResult = unknown, TInput = unknown>(pattern: unknown, data: TInput): Observable<TResult> {
+    this.#isEmitting = this.#hasOutbox;
+    try {
+      return super.emit(pattern, data); // calls connect() at once
+    } finally {
+      this.#isEmitting = false;
+    }
   }
 
   /** Disconnects; requests that wait for a reply fail with a {@link ConnectionError}, and their handlers are stopped. */
@@ -124,7 +137,7 @@ export class ClientMqtt extends ClientProxy<MqttEvents> {
 
   protected override async dispatchEvent<T = void>(packet: ReadPacket): Promise<T> {
     const call = this.#toCall(packet);
-    const publication = await this.#requester.dialect.encodeEvent(call);
+    const publication = await this.#requester.eventDialect.encodeEvent(call);
     await this.#publisher.publish(call.topic, publication, call.options);
     return undefined as T;
   }

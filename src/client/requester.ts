@@ -49,7 +49,12 @@ export class Requester {
     this.#replies = new ReplySubscriptions(connection, (error) => this.#pending.failAll(error));
   }
 
-  /** How requests and events look on the wire. */
+  /** How events look on the wire, also before there is a connection. */
+  get eventDialect(): Pick<RequestDialect, 'encodeEvent'> {
+    return this.#dialect ?? createDialect(this.#options, '');
+  }
+
+  /** How requests look on the wire. */
   get dialect(): RequestDialect {
     if (this.#dialect === undefined) throw new ConnectionError('Not connected', this.#connection.address);
     return this.#dialect;

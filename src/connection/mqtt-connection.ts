@@ -3,7 +3,7 @@ import { Logger } from '@nestjs/common';
 import type { MqttEvents } from '@nestjs/microservices';
 import { connect, type IConnackPacket, type MqttClient } from 'mqtt';
 import { distinctUntilChanged, ReplaySubject, type Observable } from 'rxjs';
-import { ConfigurationError, ConnectionError, SubscriptionError } from '../errors.js';
+import { ConfigurationError, ConnectionError } from '../errors.js';
 import type { InboundMessage } from '../message/inbound-message.js';
 import type { MqttRecordOptions } from '../message/mqtt-record.js';
 import { describeBroker, toMqttJsOptions, type MqttConnectionOptions } from './connection-options.js';
@@ -70,7 +70,7 @@ export class MqttConnection {
     this.address = describeBroker(options);
     this.status = this.#status.pipe(distinctUntilChanged());
     this.#failures = new ConnectionFailures(this.address, this.#logger, options.maxConnectionAttempts ?? -1);
-    this.#publisher = new Publisher(this.address, options);
+    this.#publisher = new Publisher(this.address, options, this.#logger);
   }
 
   /** MQTT.js's client, `undefined` before `open()` and after `close()`. */
@@ -83,9 +83,16 @@ export class MqttConnection {
    * @throws {ConnectionError} if the broker cannot be reached (`maxConnectionAttempts`) or refuses the connection
    */
   async open(): Promise<void> {
-    if (this.#closing !== undefined) await this.#afterClosing(this.#closing);
-    this.#opening ??= this.#start();
-    return this.#opening.promise;
+    const opening = await this.#begin();
+    return opening.promise;
+  }
+
+  /**
+   * Begins to connect, and resolves when messages can be published, which wait for the connection.
+   * @throws {ConfigurationError} if the outbox cannot be opened
+   */
+  async begin(): Promise<void> {
+    await this.#begin();
   }
 
   /** Disconnects after what is on its way out, within 5 s. What is not published by then fails. */
@@ -134,13 +141,11 @@ export class MqttConnection {
    */
   async subscribe(requests: readonly SubscriptionRequest[]): Promise<readonly SubscriptionGrant[]> {
     checkFilters(this.#options.limits, requests);
-    const shared = requests.filter(({ filter }) => filter.startsWith('$share/'));
-    if (shared.length > 0 && this.#session?.sharedSubscriptions === false)
-      throw noSharedSubscriptions(shared);
     return subscribe(this.#connected(), requests, {
       timeoutMs: this.#options.subscribeTimeoutMs ?? SUBSCRIBE_TIMEOUT_MS,
       batchSize: filtersPerPacket(this.#options),
       broker: this.address,
+      sharedSubscriptions: this.#session?.sharedSubscriptions ?? true,
     });
   }
 
@@ -171,6 +176,13 @@ export class MqttConnection {
     throw new ConnectionError(`Not connected to ${this.address}`, this.address);
   }
 
+  async #begin(): Promise<Deferred<void>> {
+    if (this.#closing !== undefined) await this.#afterClosing(this.#closing);
+    const loading = this.#publisher.load();
+    if (loading !== undefined) await this.#afterClosing(loading);
+    return (this.#opening ??= this.#start());
+  }
+
   /** A `close()` that comes while an `open()` waits for the one before it is for that `open()`. */
   async #afterClosing(closing: Promise<void>): Promise<void> {
     const calls = this.#closeCalls;
@@ -182,7 +194,8 @@ export class MqttConnection {
 
   #start(): Deferred<void> {
     this.#failures.noteStart();
-    const { url, options } = toMqttJsOptions(this.#options);
+    const { outgoingStore } = this.#publisher;
+    const { url, options } = toMqttJsOptions({ ...this.#options, outgoingStore });
     try {
       this.#client = connect(url, options);
     } catch (cause) {
@@ -300,7 +313,7 @@ export class MqttConnection {
 
   async #endClient(error: Error): Promise<void> {
     const [client, opening, ready] = [this.#client, this.#opening, this.#ready];
-    if (client === undefined) return;
+    if (client === undefined) return this.#publisher.release();
     this.#opening = undefined;
     this.#client = undefined;
     this.#session = undefined;
@@ -316,12 +329,4 @@ export class MqttConnection {
 /** MQTT.js leaves Nagle's algorithm on, which costs concurrent requests a quarter of their rate or more. */
 function setNoDelay({ stream }: MqttClient): void {
   if (stream instanceof Socket) stream.setNoDelay(true);
-}
-
-function noSharedSubscriptions(shared: readonly SubscriptionRequest[]): SubscriptionError {
-  const filters = shared.map(({ filter }) => `"${filter}"`).join(', ');
-  return new SubscriptionError(
-    `The broker offers no Shared Subscriptions, which ${filters} would be`,
-    shared.map(({ filter }) => ({ filter })),
-  );
 }

@@ -25,6 +25,8 @@ interface SubscribeSettings {
   readonly batchSize: number;
   /** The broker's address, for messages. */
   readonly broker: string;
+  /** `false` if the broker says that it has none. */
+  readonly sharedSubscriptions: boolean;
 }
 
 /** How the broker answered for one filter. */
@@ -43,10 +45,21 @@ export async function subscribe(
   requests: readonly SubscriptionRequest[],
   settings: SubscribeSettings,
 ): Promise<readonly SubscriptionGrant[]> {
+  if (!settings.sharedSubscriptions) refuseShared(requests);
   const answers = await collectAnswers(client, toBatches(requests, settings.batchSize), settings);
   const refused = answers.filter(isRefused);
   if (refused.length > 0) throw new SubscriptionError(describeRefused(refused, settings.timeoutMs), refused);
   return answers as SubscriptionGrant[];
+}
+
+function refuseShared(requests: readonly SubscriptionRequest[]): void {
+  const shared = requests.filter(({ filter }) => filter.startsWith('$share/'));
+  if (shared.length === 0) return;
+  const filters = shared.map(({ filter }) => `"${filter}"`).join(', ');
+  throw new SubscriptionError(
+    `The broker offers no Shared Subscriptions, which ${filters} would be`,
+    shared.map(({ filter }) => ({ filter })),
+  );
 }
 
 async function collectAnswers(
