@@ -65,10 +65,12 @@ export interface BrokerLimits {
 const MAX_RECEIVE_MAXIMUM = 65_535;
 
 /** @throws {ConfigurationError} */
-export function checkOutgoingOptions(options: OutgoingOptions): void {
+export function checkOutgoingOptions(options: OutgoingOptions & { readonly outgoingStore?: unknown }): void {
   const { limits = {}, maxQos, offline = {}, maxPublishAttempts, outbox } = options;
   if (outbox !== undefined && !outbox.path)
     throw new ConfigurationError('outbox.path must be the path of a folder');
+  if (outbox !== undefined && options.outgoingStore != null)
+    throw new ConfigurationError('An outbox leaves no place for an outgoingStore');
   for (const name of COUNTS) check(`limits.${name}`, limits[name], 1);
   check('limits.maxQos', limits.maxQos, 0, 2);
   check('limits.receiveMaximum', limits.receiveMaximum, 1, MAX_RECEIVE_MAXIMUM);

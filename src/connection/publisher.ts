@@ -1,14 +1,7 @@
 import type { LoggerService } from '@nestjs/common';
 import type { IStore, MqttClient } from 'mqtt';
 import type { IConnackPacket, QoS } from 'mqtt-packet';
-import {
-  ConfigurationError,
-  ConnectionError,
-  describeError,
-  printable,
-  PublishError,
-  QueueFullError,
-} from '../errors.js';
+import { ConnectionError, describeError, QueueFullError } from '../errors.js';
 import type { MqttRecordOptions } from '../message/mqtt-record.js';
 import { limitsInForce, refusalOf, type LimitsInForce } from './broker-limits.js';
 import type { MqttConnectionOptions } from './connection-options.js';
@@ -20,6 +13,7 @@ import { OutgoingStore } from './outgoing-store.js';
 import { Outbox, type KeptMessage } from './outbox.js';
 import { cannotPublish, publishProblem } from './publish-problem.js';
 import { guardReplay } from './replay-guard.js';
+import { restoreMessage } from './restore-message.js';
 import { WaitingLine } from './waiting-line.js';
 import { WaitingMessage } from './waiting-message.js';
 export type { PublishReceipt } from './outgoing-message.js';
@@ -37,15 +31,14 @@ export class Publisher {
   readonly #logger: LoggerService;
   #loading: Promise<void> | undefined;
   #limits: LimitsInForce;
-  /** The client that is connected, once it has sent again what was unacknowledged before. */
-  #ready: MqttClient | undefined;
+  #client: MqttClient | undefined;
+  /** Whether the client is connected, and has sent again what was unacknowledged before. */
+  #isReady = false;
   #onStill: (() => void) | undefined;
 
   /** @throws {ConfigurationError} */
   constructor(address: string, options: MqttConnectionOptions, logger: LoggerService) {
     checkOutgoingOptions(options);
-    if (options.outbox !== undefined && options.outgoingStore != null)
-      throw new ConfigurationError('An outbox leaves no place for an outgoingStore');
     this.#address = address;
     this.#logger = logger;
     this.#options = options;
@@ -74,6 +67,8 @@ export class Publisher {
 
   /** Before anything is published with this client. */
   watch(client: MqttClient): void {
+    this.#client = client;
+    this.#isReady = false;
     guardReplay(client, this.#options.maxPublishAttempts);
     this.#inFlight.adopt(client);
     client.on('packetreceive', (packet) => {
@@ -82,12 +77,11 @@ export class Publisher {
     });
     client.on('connect', (connack) => {
       this.#limits = limitsInForce(this.#options.limits, connack);
-      this.#ready = client;
+      this.#isReady = true;
       this.#advance();
     });
     client.on('close', () => {
-      this.#store.onLost();
-      if (this.#ready === client) this.#stop();
+      if (client === this.#client) this.#stop(); // not one that was ended
     });
   }
 
@@ -120,7 +114,7 @@ export class Publisher {
   /** Ends the client when what waits is sent and acknowledged, or when there is no connection, or at the deadline. */
   async end(client: MqttClient, timeoutMs: number): Promise<void> {
     const deadline = performance.now() + timeoutMs;
-    if (this.#ready === client && this.#line.size > 0) await this.#still(timeoutMs);
+    if (client.connected && this.#line.size > 0) await this.#still(timeoutMs);
     await endClient(client, deadline - performance.now());
     await this.release();
   }
@@ -147,17 +141,10 @@ export class Publisher {
     if (kept.length > 0) this.#logger.log(`Messages of the outbox that are to be sent: ${kept.length}`);
   }
 
-  #restore({ number, packet, sinceMs, sent }: KeptMessage): void {
-    const { topic, payload, qos, retain, dup, properties } = packet;
-    const settlement = { resolve: () => undefined, reject: (error: Error) => this.#reportLoss(error) };
-    const message = { topic, payload, options: { qos, retain, dup, properties }, number, ...settlement };
-    if (sent !== undefined) this.#inFlight.restore(sent.messageId, message);
-    else this.#line.restore(new WaitingMessage(message, this.#options.protocolVersion, sinceMs));
-  }
-
-  /** Nobody else waits for what becomes of it. */
-  #reportLoss(error: Error): void {
-    if (error instanceof PublishError) this.#logger.error(printable(`Of the outbox: ${error.message}`));
+  #restore(kept: KeptMessage): void {
+    const message = restoreMessage(kept, this.#logger);
+    if (kept.sent !== undefined) this.#inFlight.restore(kept.sent.messageId, message);
+    else this.#line.restore(new WaitingMessage(message, this.#options.protocolVersion, kept.sinceMs));
   }
 
   #check(client: MqttClient, topic: string, payload: Buffer | string, options: MqttRecordOptions): void {
@@ -168,8 +155,11 @@ export class Publisher {
   /** QoS 0 does not wait for the acknowledgements of others. */
   #maySend(client: MqttClient, qos = 0): boolean {
     if (client.disconnecting) return true; // it was ended through unwrap(): MQTT.js refuses the message
-    if (this.#ready !== client || !client.connected) return false;
-    return qos === 0 || (this.#line.size === 0 && this.#hasRoom);
+    return this.#isUp && (qos === 0 || (this.#line.size === 0 && this.#hasRoom));
+  }
+
+  get #isUp(): boolean {
+    return this.#isReady && this.#client!.connected && !this.#client!.disconnecting;
   }
 
   get #hasRoom(): boolean {
@@ -204,10 +194,10 @@ export class Publisher {
 
   /** Sends of the line what may be sent. */
   #advance(): void {
-    for (let client = this.#ready; client?.connected && !client.disconnecting; client = this.#ready) {
+    while (this.#isUp) {
       const next = this.#line.take(this.#hasRoom);
       if (next === undefined) break;
-      this.#resume(client, next);
+      this.#resume(this.#client!, next);
     }
     if (this.#line.size === 0) this.#onStill?.();
   }
@@ -226,7 +216,8 @@ export class Publisher {
   }
 
   #stop(): void {
-    this.#ready = undefined;
+    this.#isReady = false;
+    this.#store.onLost();
     this.#limits = limitsInForce(this.#options.limits, undefined);
     this.#onStill?.();
   }
