@@ -45,6 +45,7 @@ export class ClientMqtt extends ClientProxy<MqttEvents> {
     toResponse: (value) => this.serializeResponse(value) as unknown,
     toError: (error) => this.serializeError(error),
   };
+  #isEmitting = false;
 
   /** @throws {ConfigurationError} if an option is wrong */
   constructor(options: ClientMqttOptions = {}) {
@@ -150,7 +151,19 @@ export class ClientMqtt extends ClientProxy<MqttEvents> {
    * @throws {ConnectionError} if the broker cannot be reached or refuses the connection
    */
   override connect(): Promise<void> {
-    return this.#connection.open(this.#requester);
+    return this.#isEmitting
+      ? this.#connection.begin(this.#requester)
+      : this.#connection.open(this.#requester);
+  }
+
+  /** With an outbox a message does not wait for the first connection in memory, but on disk. */
+  override emit<TResult = unknown, TInput = unknown>(pattern: unknown, data: TInput): Observable<TResult> {
+    this.#isEmitting = this.#connection.hasOutbox;
+    try {
+      return super.emit(pattern, data); // calls connect() at once
+    } finally {
+      this.#isEmitting = false;
+    }
   }
 
   /** Disconnects; requests that wait for a reply fail with a {@link ConnectionError}, and their handlers are stopped. */
@@ -187,7 +200,7 @@ export class ClientMqtt extends ClientProxy<MqttEvents> {
 
   protected override async dispatchEvent<T = void>(packet: ReadPacket): Promise<T> {
     const call = this.#toCall(packet);
-    const publication = await this.#requester.dialect.encodeEvent(call);
+    const publication = await this.#requester.eventDialect.encodeEvent(call);
     await this.#publisher.publish(call.topic, publication, call.options);
     return undefined as T;
   }

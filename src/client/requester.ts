@@ -61,7 +61,12 @@ export class Requester implements ConnectionUser, Subscriber {
     return this.#pending.size;
   }
 
-  /** How requests and events look on the wire. */
+  /** How events look on the wire, also before there is a connection. */
+  get eventDialect(): Pick<RequestDialect, 'encodeEvent'> {
+    return this.#dialect ?? createDialect(this.#options, this.#connection.protocolVersion, '');
+  }
+
+  /** How requests look on the wire. */
   get dialect(): RequestDialect {
     if (this.#dialect === undefined) throw new ConnectionError('Not connected', this.#connection.address);
     return this.#dialect;

@@ -2,7 +2,6 @@ import { Logger } from '@nestjs/common';
 import type { MqttEvents } from '@nestjs/microservices';
 import type { IConnackPacket, IDisconnectPacket, MqttClient } from 'mqtt';
 import type { Observable } from 'rxjs';
-import { ConnectionError } from '../errors.js';
 import type { MqttRecordOptions } from '../message/mqtt-record.js';
 import { BackOff } from './back-off.js';
 import { ConnectionAttempts } from './connection-attempts.js';
@@ -23,6 +22,7 @@ import { InboundPublishes } from './inbound-publishes.js';
 import { keepServerKeepAlive } from './keep-server-keep-alive.js';
 import { LiveSession } from './live-session.js';
 import { MqttStatus } from './mqtt-status.js';
+import { connectionClosed, notConnected } from './no-connection.js';
 import { Presence } from './presence.js';
 import { Publisher, type PublishReceipt } from './publisher.js';
 import { isSessionKept, toSession, type Session } from './session.js';
@@ -71,7 +71,7 @@ export class BrokerConnection {
     this.#options = options;
     this.address = describeBroker(options);
     this.#failures = new ConnectionFailures(this.#logger, options);
-    this.#publisher = new Publisher(this.address, options);
+    this.#publisher = new Publisher(this.address, options, this.#logger);
     this.#presence = Presence.from(options, (...message) => this.publish(...message), this.#logger);
     this.subscriptions = createSubscriptions(options, {
       broker: this.address,
@@ -80,7 +80,7 @@ export class BrokerConnection {
       hasSession: () => this.#session.current !== undefined,
     });
     this.#session = new LiveSession(this.#logger, {
-      begin: (session) => this.#begin(session),
+      begin: (session) => this.#beginSession(session),
       onReady: (session) => this.#onReady(this.#connected(), session),
       onFailed: (error) => this.#onRefused(error),
     });
@@ -99,6 +99,11 @@ export class BrokerConnection {
     return this.#options.protocolVersion ?? 4;
   }
 
+  /** Whether messages may wait on disk. */
+  get hasOutbox(): boolean {
+    return this.#options.outbox !== undefined;
+  }
+
   /** Whether the broker keeps what is subscribed and unacknowledged when the connection is lost. */
   get keepsSession(): boolean {
     return isSessionKept(this.#options);
@@ -115,17 +120,22 @@ export class BrokerConnection {
    * @throws {SubscriptionError}
    */
   async open(user: ConnectionUser): Promise<void> {
-    if (this.#closing !== undefined) await this.#afterClosing(this.#closing);
-    if (this.#ended !== undefined) throw this.#ended;
-    this.#users.add(user);
-    this.#opening ??= this.#start();
-    await this.#opening.promise;
+    const opening = await this.#begin(user);
+    await opening.promise;
     if (this.#session.current !== undefined) this.#users.introduce(user, this.#session.current);
+  }
+
+  /**
+   * Begins to connect, and resolves when messages can be published, which wait for the connection.
+   * @throws {ConfigurationError} if the outbox cannot be opened
+   */
+  async begin(user: ConnectionUser): Promise<void> {
+    await this.#begin(user);
   }
 
   /** The last of its users disconnects, after what is on its way out, within 5 s. What is not published by then fails. */
   async close(user: ConnectionUser): Promise<void> {
-    const error = this.#closedError();
+    const error = connectionClosed(this.address);
     if (this.#users.leave(user, error)) return;
     await this.closeForAll();
   }
@@ -135,7 +145,7 @@ export class BrokerConnection {
     this.#closeCalls++;
     this.#inbound.flush();
     this.#ended = undefined;
-    await this.#end(this.#closedError());
+    await this.#end(connectionClosed(this.address));
   }
 
   /** Whether there is a session in which everything is subscribed. */
@@ -168,7 +178,7 @@ export class BrokerConnection {
    * @throws {PublishError}
    */
   publish(topic: string, payload: Buffer | string, options: MqttRecordOptions): Promise<PublishReceipt> {
-    if (this.#client === undefined) return Promise.reject(this.#notConnected());
+    if (this.#client === undefined) return Promise.reject(notConnected(this.address));
     return this.#publisher.publish(this.#client, topic, payload, options);
   }
 
@@ -179,27 +189,29 @@ export class BrokerConnection {
 
   #connected(): MqttClient {
     if (this.#client !== undefined) return this.#client;
-    throw this.#notConnected();
+    throw notConnected(this.address);
   }
 
-  #notConnected(): ConnectionError {
-    return new ConnectionError(`Not connected to ${this.address}`, this.address);
+  async #begin(user: ConnectionUser): Promise<Deferred<void>> {
+    if (this.#closing !== undefined) await this.#afterClosing(this.#closing);
+    if (this.#ended !== undefined) throw this.#ended;
+    const loading = this.#publisher.load();
+    if (loading !== undefined) await this.#afterClosing(loading);
+    this.#users.add(user);
+    return (this.#opening ??= this.#start());
   }
 
   /** A `close()` that comes while an `open()` waits for the one before it is for that `open()`. */
   async #afterClosing(closing: Promise<void>): Promise<void> {
     const calls = this.#closeCalls;
     await closing;
-    if (this.#closeCalls !== calls) throw this.#closedError();
-  }
-
-  #closedError(): ConnectionError {
-    return new ConnectionError(`The connection to ${this.address} was closed`, this.address);
+    if (this.#closeCalls !== calls) throw connectionClosed(this.address);
   }
 
   #start(): Deferred<void> {
     this.#failures.noteStart();
-    const client = createClient(this.#options, this.#presence);
+    const { outgoingStore } = this.#publisher;
+    const client = createClient({ ...this.#options, outgoingStore }, this.#presence);
     this.#client = client;
     this.#attempts = ConnectionAttempts.from(client, this.#options, (error) => {
       this.#failures.noteError(error);
@@ -242,7 +254,7 @@ export class BrokerConnection {
     this.#session.start(toSession(client, connack));
   }
 
-  async #begin(session: Session): Promise<void> {
+  async #beginSession(session: Session): Promise<void> {
     this.#users.introduceAll(session);
     await this.subscriptions.begin(session);
   }
@@ -312,7 +324,7 @@ export class BrokerConnection {
 
   async #endClient(error: Error): Promise<void> {
     const [client, opening] = [this.#client, this.#opening];
-    if (client === undefined) return;
+    if (client === undefined) return this.#publisher.release();
     this.#attempts?.end();
     this.#presence?.goOffline(client, this.#session.current);
     this.#opening = undefined;
