@@ -150,10 +150,9 @@ export class ClientMqtt extends ClientProxy<MqttEvents> {
    * Connects; `send` and `emit` do it by themselves.
    * @throws {ConnectionError} if the broker cannot be reached or refuses the connection
    */
-  override connect(): Promise<void> {
-    return this.#isEmitting
-      ? this.#connection.begin(this.#requester)
-      : this.#connection.open(this.#requester);
+  override async connect(): Promise<void> {
+    if (this.#isEmitting) await this.#connection.begin(this.#requester);
+    else await this.#connection.open(this.#requester);
   }
 
   /** With an outbox a message does not wait for the first connection in memory, but on disk. */

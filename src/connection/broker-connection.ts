@@ -120,17 +120,22 @@ export class BrokerConnection {
    * @throws {SubscriptionError}
    */
   async open(user: ConnectionUser): Promise<void> {
-    const opening = await this.#begin(user);
+    const opening = await this.begin(user);
     await opening.promise;
     if (this.#session.current !== undefined) this.#users.introduce(user, this.#session.current);
   }
 
   /**
-   * Begins to connect, and resolves when messages can be published, which wait for the connection.
+   * Begins to connect, and resolves when messages can be published, which wait for the connection; with what `open()` waits for.
    * @throws {ConfigurationError} if the outbox cannot be opened
    */
-  async begin(user: ConnectionUser): Promise<void> {
-    await this.#begin(user);
+  async begin(user: ConnectionUser): Promise<Deferred<void>> {
+    if (this.#closing !== undefined) await this.#afterClosing(this.#closing);
+    if (this.#ended !== undefined) throw this.#ended;
+    const loading = this.#publisher.load();
+    if (loading !== undefined) await this.#afterClosing(loading);
+    this.#users.add(user);
+    return (this.#opening ??= this.#start());
   }
 
   /** The last of its users disconnects, after what is on its way out, within 5 s. What is not published by then fails. */
@@ -190,15 +195,6 @@ export class BrokerConnection {
   #connected(): MqttClient {
     if (this.#client !== undefined) return this.#client;
     throw notConnected(this.address);
-  }
-
-  async #begin(user: ConnectionUser): Promise<Deferred<void>> {
-    if (this.#closing !== undefined) await this.#afterClosing(this.#closing);
-    if (this.#ended !== undefined) throw this.#ended;
-    const loading = this.#publisher.load();
-    if (loading !== undefined) await this.#afterClosing(loading);
-    this.#users.add(user);
-    return (this.#opening ??= this.#start());
   }
 
   /** A `close()` that comes while an `open()` waits for the one before it is for that `open()`. */
