@@ -272,6 +272,19 @@ describe.each([0, 1] as const)('a record with options that have no form on the w
     expect([broker.connections.length, broker.packets('publish').length]).toEqual([1, 1]);
   });
 
+  it.each([{ none: [] }, { none: [], some: 'v' }, {}])(
+    'does not fail with User Properties of no values, and is published without them: %j',
+    async (userProperties: Record<string, string | string[]>) => {
+      await using broker = await startStubBroker({ protocolVersion: 5 });
+      await using client = await startClient(broker.url, { protocolVersion: 5 });
+      const record = new MqttRecord(1, { qos, properties: { userProperties } });
+      expect(await outcomeOf(client.emit('a', record), 1000)).toBe('done');
+      await until(() => broker.packets('publish').length === 1);
+      const { some } = broker.packets('publish')[0]!.properties?.userProperties ?? {};
+      expect(some).toBe(userProperties['some']);
+    },
+  );
+
   it('fails at once when the serializer makes an object of it', async () => {
     await using broker = await startStubBroker();
     const serializer = { serialize: (packet: unknown) => packet };
