@@ -12,7 +12,7 @@ export function presentProperties(properties: PublishProperties = {}): PublishPr
 }
 
 function isEmptyBag(name: string, value: unknown): boolean {
-  return name === 'userProperties' && Object.values(value as object).every(isEmptyList);
+  return name === 'userProperties' && Object.values(value ?? {}).every(isEmptyList);
 }
 
 function isEmptyList(value: unknown): boolean {

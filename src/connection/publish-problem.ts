@@ -1,5 +1,6 @@
 import { PublishError } from '../errors.js';
 import type { MqttRecordOptions, PublishProperties } from '../message/mqtt-record.js';
+import { isUserProperties } from '../message/user-properties.js';
 import { topicNameProblem } from '../topic/topic-name.js';
 
 const MAX_EXPIRY_SECONDS = 0xffff_ffff;
@@ -53,7 +54,8 @@ const CHECKS: Readonly<Record<string, Check>> = {
     Buffer.isBuffer(value) && value.length <= MAX_BYTES
       ? undefined
       : `the Correlation Data must be a Buffer of up to ${MAX_BYTES} bytes`,
-  userProperties: (value) => userPropertiesProblem(value as Readonly<Record<string, unknown>>),
+  userProperties: (value) =>
+    isUserProperties(value) ? userPropertiesProblem(value) : 'the User Properties must be an object',
   contentType: (value) => (isText(value) ? undefined : `the Content Type must be ${TEXT}`),
 };
 

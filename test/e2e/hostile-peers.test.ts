@@ -1,5 +1,5 @@
 import { Controller } from '@nestjs/common';
-import { Ctx, RpcException } from '@nestjs/microservices';
+import { Ctx, MqttRecord as NestRecord, RpcException } from '@nestjs/microservices';
 import { lastValueFrom, of, tap, toArray } from 'rxjs';
 import {
   ClientMqtt,
@@ -255,6 +255,13 @@ describe.each([0, 1] as const)('a record with options that have no form on the w
     ['a User Property whose name is too long', (builder) => builder.setUserProperty(long, 'v')],
     ['a null character in a User Property', (builder) => builder.setUserProperty('n', 'a\0b')],
     ['a null character in the Content Type', (builder) => builder.setContentType('a\0b')],
+    ...['text', ['a'], null].map(
+      (wrong) =>
+        [
+          `User Properties that are ${JSON.stringify(wrong)}`,
+          (builder: MqttRecordBuilder) => builder.setProperties({ userProperties: wrong as never }),
+        ] as const,
+    ),
     ["a property that is the broker's", (builder) => builder.setProperties({ subscriptionIdentifier: 1 })],
   ];
 
@@ -282,6 +289,19 @@ describe.each([0, 1] as const)('a record with options that have no form on the w
       await until(() => broker.packets('publish').length === 1);
       const { some } = broker.packets('publish')[0]!.properties?.userProperties ?? {};
       expect(some).toBe(userProperties['some']);
+    },
+  );
+
+  it.each(['text', ['a'], null, 7])(
+    'does not fail on MQTT 3.1.1, which has no User Properties: %j',
+    async (userProperties) => {
+      await using broker = await startStubBroker();
+      await using client = await startClient(broker.url, { reconnectPeriod: 20 });
+      const properties = { userProperties: userProperties as never };
+      for (const record of [new MqttRecord(1, { qos, properties }), new NestRecord(1, { qos, properties })])
+        expect(await outcomeOf(client.emit('a', record), 1000)).toBe('done');
+      await until(() => broker.packets('publish').length === 2);
+      expect(broker.connections).toHaveLength(1);
     },
   );
 
