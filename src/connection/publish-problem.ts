@@ -6,7 +6,7 @@ import { topicNameProblem } from '../topic/topic-name.js';
 const MAX_EXPIRY_SECONDS = 0xffff_ffff;
 const MAX_TOPIC_ALIAS = 65_535;
 const MAX_BYTES = 65_535;
-const TEXT = `a string without null characters of up to ${MAX_BYTES} bytes`;
+const TEXT = `a well-formed string without null characters of up to ${MAX_BYTES} bytes`;
 
 /** A message that is not valid, before it is given to MQTT.js. */
 export function cannotPublish(topic: string, problem: string, reasonCode?: number): PublishError {
@@ -85,5 +85,6 @@ function isInteger(value: unknown, from: number, to: number): boolean {
 
 /** A UTF-8 Encoded String: section 1.5.4. */
 function isText(value: unknown): boolean {
-  return typeof value === 'string' && !value.includes('\0') && Buffer.byteLength(value) <= MAX_BYTES;
+  if (typeof value !== 'string' || value.includes('\0') || !value.isWellFormed()) return false;
+  return Buffer.byteLength(value) <= MAX_BYTES;
 }

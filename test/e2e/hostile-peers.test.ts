@@ -253,6 +253,9 @@ describe.each([0, 1] as const)('a record with options that have no form on the w
     ],
     ['a User Property whose value is too long', (builder) => builder.setUserProperty('n', long)],
     ['a User Property whose name is too long', (builder) => builder.setUserProperty(long, 'v')],
+    ['half a surrogate pair in a User Property', (builder) => builder.setUserProperty('n', 'a\ud800')],
+    ['half a surrogate pair in its name', (builder) => builder.setUserProperty('\udc00', 'v')],
+    ['half a surrogate pair in the Content Type', (builder) => builder.setContentType('a\ud800')],
     ['a null character in a User Property', (builder) => builder.setUserProperty('n', 'a\0b')],
     ['a null character in the Content Type', (builder) => builder.setContentType('a\0b')],
     ...['text', ['a'], null].map(
@@ -581,6 +584,7 @@ describeWithMosquitto('a dead letter on MQTT 5', () => {
     ['two lines', 'first\nsecond'],
     ['a null character', 'a\0b'],
     ['half a surrogate pair', 'a\ud800b'],
+    ['a surrogate pair where it is cut', `${'x'.repeat(999)}😀`],
     ['more than 65,535 bytes', 'x'.repeat(70_000)],
   ])('reaches its topic when the error has %s', async (_, message) => {
     await using broker = await startMosquitto();
