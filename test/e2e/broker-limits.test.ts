@@ -82,6 +82,18 @@ describe.each([4, 5] as const)(
   },
 );
 
+describe('a QoS 0 message whose User Properties no packet has room for', () => {
+  it('fails alone', async () => {
+    await using broker = await startStubBroker({ protocolVersion: 5 });
+    await using client = await startClient(broker.url, { protocolVersion: 5, reconnectPeriod: 20 });
+    const values = Array.from({ length: 4100 }, () => 'x'.repeat(65_535));
+    const record = new MqttRecord(1, { properties: { userProperties: { values } } });
+    expect(await outcomeOf(client.emit('a', record), 3000)).toBeInstanceOf(PublishError);
+    expect(await outcomeOf(client.emit('a', 1))).toBe('done');
+    expect(broker.connections).toHaveLength(1);
+  });
+});
+
 describe.each(BEYOND)('a message whose $what is beyond the limits of the broker', (beyond) => {
   const { announced, told, reasonCode, message } = beyond;
 
