@@ -2,7 +2,7 @@ import { RpcException, type Serializer } from '@nestjs/microservices';
 import type { QoS } from 'mqtt-packet';
 import type { Codec, EncodedPayload } from '../codec/codec.js';
 import type { PublishReceipt } from '../connection/publisher.js';
-import { PACKET_TOO_LARGE } from '../connection/reason-code.js';
+import { PACKET_TOO_LARGE, TOPIC_NAME_INVALID } from '../connection/reason-code.js';
 import { CodecError, describeError, PublishError } from '../errors.js';
 import { encodeEnvelopeReply, toNestReply } from '../message/envelope.js';
 import { encodeMqtt5Reply, responderProperty } from '../message/mqtt5-reply.js';
@@ -125,7 +125,9 @@ function correlationOf(address: ReplyAddress): string {
 
 /** Whether it is this reply that cannot be published, with a record of the handler's, and another one may be. */
 function isInvalid(error: unknown): boolean {
-  return error instanceof PublishError && error.reasonCode === undefined && error.cause === undefined;
+  return (
+    error instanceof PublishError && error.reasonCode !== TOPIC_NAME_INVALID && error.cause === undefined
+  );
 }
 
 function isTooLarge(error: unknown): boolean {
