@@ -51,8 +51,15 @@ export class InFlight {
 
   /** @throws what MQTT.js throws; the message has failed then, and half of it may have been written */
   send(client: MqttClient, message: OutgoingMessage): void {
-    if (isDirect(client, message.options)) this.#write(client, message);
-    else this.#publish(client, message);
+    if (!isDirect(client, message.options)) {
+      this.#publish(client, message);
+      return;
+    }
+    try {
+      this.#write(client, message);
+    } catch (error) {
+      message.reject(toPublishError(message.topic, error as Error)); // nothing of it was written
+    }
   }
 
   #write(client: MqttClient, { topic, payload, options, resolve, reject }: OutgoingMessage): void {
