@@ -145,7 +145,6 @@ export class BrokerConnection {
     await this.closeForAll();
   }
 
-  /** For all of its users. */
   async closeForAll(): Promise<void> {
     this.#closeCalls++;
     this.#inbound.flush();
