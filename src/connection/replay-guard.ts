@@ -9,6 +9,7 @@ export const MESSAGE_REMOVED = 'Message removed';
  * A broker that refuses a QoS 1 or QoS 2 message by closing the connection gets it again on the next one: MQTT.js
  * sends what is unacknowledged first, one by one, and emits `connect` when all is acknowledged. One such message would be
  * the end of everything; it is taken out after some connections in a row, upon which its publish fails.
+ * What is sent again is marked as that, by DUP.
  * @param maxAttempts on how many connections in a row a message may be the last thing that the broker sees before it closes them
  */
 export function guardReplay(client: MqttClient, maxAttempts = DEFAULT_MAX_ATTEMPTS): void {
@@ -21,7 +22,9 @@ export function guardReplay(client: MqttClient, maxAttempts = DEFAULT_MAX_ATTEMP
     if ((cmd === 'puback' || cmd === 'pubcomp') && messageId === sent) sent = undefined;
   });
   client.on('packetsend', (packet) => {
-    if (replaying && (packet.cmd === 'publish' || packet.cmd === 'pubrel')) sent = packet.messageId;
+    if (!replaying || (packet.cmd !== 'publish' && packet.cmd !== 'pubrel')) return;
+    sent = packet.messageId;
+    if (packet.cmd === 'publish') packet.dup = true; // [MQTT-3.3.1-1], which MQTT.js 5.16 does not keep (#692)
   });
   client.on('connect', () => {
     replaying = false;
