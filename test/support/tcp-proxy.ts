@@ -85,6 +85,11 @@ export class TcpProxy implements AsyncDisposable {
     this.#each(orBoth(directions), (flow) => flow.resume());
   }
 
+  /** Connections that come from now on are not paused; those that are there stay so until `resume()`. */
+  passNew(): void {
+    this.#paused.clear();
+  }
+
   /** Passes on later what comes from now on, in one direction or both: a slow network. */
   delay(delayMs: number, ...directions: readonly Direction[]): void {
     for (const direction of orBoth(directions)) this.#delaysMs[direction] = delayMs;
