@@ -61,6 +61,13 @@ describeOnBrokers('MQTT.js', ({ protocolVersion, start }) => {
     expect(subscriber.received).toHaveLength(1);
   });
 
+  it('emits "packetsend" before it writes a packet: what is changed there is on the wire', async () => {
+    const { client } = subscriber;
+    client.on('packetsend', (packet) => packet.cmd === 'publish' && (packet.dup = true));
+    await subscriber.publish('a', '1', { qos: 1 });
+    expect(sent('publish')).toMatchObject([{ topic: 'a', dup: true }]);
+  });
+
   it('has a stream of its own for each connection', async () => {
     const { client } = subscriber;
     const { stream } = client;
