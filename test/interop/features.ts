@@ -8,9 +8,9 @@ import { refusedPublish, refusedSubscription, wrongPassword } from './features/r
 import { requestErrors, requests, streams } from './features/requests.js';
 import { restartedBroker } from './features/restarts.js';
 import { retained, retainedByWildcard } from './features/retained.js';
-import { qos1Again, qos2Again, waitingMessages } from './features/sessions.js';
+import { qos1Again, qos2Again, slowHandler, waitingMessages } from './features/sessions.js';
 import { sharedSubscriptions } from './features/shared-subscriptions.js';
-import { dots, emptyLevels, letters, punctuation, spaces, stars } from './features/topics.js';
+import { dots, emptyLevels, letters, punctuation, spaces, starLevels, stars } from './features/topics.js';
 import { tls, webSocket } from './features/transports.js';
 import { crossingFilters, nestedFilters } from './features/wildcards.js';
 import { willOfDevice, willOfService } from './features/wills.js';
@@ -19,9 +19,17 @@ import { willOfDevice, willOfService } from './features/wills.js';
 export const FEATURES: Readonly<Record<string, readonly Feature[]>> = {
   Events: [qos0, qos1, qos2, largePayloads, properties, messageExpiry],
   Subscriptions: [nestedFilters, crossingFilters, retained, retainedByWildcard, sharedSubscriptions],
-  Delivery: [waitingMessages, qos1Again, qos2Again, willOfDevice, willOfService, restartedBroker],
+  Delivery: [
+    waitingMessages,
+    qos1Again,
+    qos2Again,
+    slowHandler,
+    willOfDevice,
+    willOfService,
+    restartedBroker,
+  ],
   Requests: [requests, streams, requestErrors],
   Connections: [tls, webSocket, wrongPassword, refusedSubscription, refusedPublish],
-  'Topics with': [spaces, dots, emptyLevels, stars, punctuation, letters],
+  'Topics with': [spaces, dots, emptyLevels, stars, starLevels, punctuation, letters],
   Peers: [pahoEvents, pahoRequests, mosquittoPubSub, mosquittoRequest, nestClients, nestServers, daprEvents],
 };

@@ -3,7 +3,7 @@ import { Ctx, Payload } from '@nestjs/microservices';
 import { MqttContext, MqttEventPattern, type MqttPatternOptions } from '../../../src/index.js';
 import { until } from '../../support/until.js';
 
-/** NATS takes two seconds before it delivers again. */
+/** NATS takes a second before it delivers again. */
 const DEADLINE_MS = 10_000;
 
 /** What a handler was called with. */

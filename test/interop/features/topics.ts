@@ -1,28 +1,53 @@
 import { lastValueFrom } from 'rxjs';
-import { MqttRecordBuilder } from '../../../src/index.js';
-import type { Feature } from '../feature.js';
+import { MqttRecordBuilder, PublishError, SubscriptionError } from '../../../src/index.js';
+import { outcomeOf } from '../../support/outcome-of.js';
+import type { Feature, Limit } from '../feature.js';
 import type { Scene } from '../scene.js';
 import { Recorder } from './recorder.js';
 
-export const spaces: Feature = { name: 'a space', run: (scene) => expectTopics(scene, 'meter 7/kWh') };
-export const dots: Feature = { name: 'a dot', run: (scene) => expectTopics(scene, 'v1.2/meter.7') };
-export const emptyLevels: Feature = {
-  name: 'empty levels',
-  run: (scene) => expectTopics(scene, '/meter//7/'),
-};
-export const stars: Feature = { name: '`*` and `>`', run: (scene) => expectTopics(scene, 'a*b/>/*') };
-export const punctuation: Feature = {
-  name: 'other punctuation',
-  run: (scene) => expectTopics(scene, `a:b/c;d,e/f%20g?h=i&j/~!@$^()[]|\\'"\``),
-};
-export const letters: Feature = {
-  name: 'letters of any language, and emoji',
-  run: (scene) => expectTopics(scene, 'måler/温度/🌡'),
-};
+interface TopicFeature extends Feature {
+  /** The levels behind those of the scene. */
+  readonly levels: string;
+}
 
-/** From a device and from a client to a handler of the exact topic and to one with wildcards. */
-async function expectTopics(scene: Scene, name: string): Promise<void> {
-  const topic = `${scene.topic}/${name}`;
+export const spaces = topicFeature('a space', 'meter 7/kWh');
+export const dots = topicFeature('a dot', 'v1.2/meter.7');
+export const emptyLevels = topicFeature('empty levels', '/meter//7/');
+export const stars = topicFeature('`*` and `>` within a level', 'a*b/c>d');
+export const starLevels = topicFeature('`*` and `>` as levels', '*/>/x');
+export const punctuation = topicFeature('other punctuation', `a:b/c;d,e/f%20g?h=i&j/~!@$^()[]|\\'"\``);
+export const letters = topicFeature('letters of any language, and emoji', 'måler/温度/🌡');
+
+function topicFeature(name: string, levels: string): TopicFeature {
+  return { name, levels, run: (scene) => expectArrival(scene, levels) };
+}
+
+/** A broker that takes neither a subscription nor a message. */
+export function refusedTopics(...features: readonly TopicFeature[]): Limit[] {
+  return features.map((feature) => ({
+    feature,
+    words: 'refused',
+    says: '`listen()` rejects with a `SubscriptionError` that names it, `emit` fails with a `PublishError`',
+    run: async (scene) => {
+      await expectFilterRefused(scene, feature.levels);
+      await expectTopicRefused(scene, feature.levels);
+    },
+  }));
+}
+
+/** A broker that takes messages, for subscriptions with wildcards, but none for the topic itself. */
+export function refusedFilters(...features: readonly TopicFeature[]): Limit[] {
+  return features.map((feature) => ({
+    feature,
+    words: 'a subscription is refused',
+    says: '`listen()` rejects with a `SubscriptionError` that names it',
+    run: (scene) => expectFilterRefused(scene, feature.levels),
+  }));
+}
+
+/** From a device and from a client, to a handler of the exact topic and to one with wildcards. */
+async function expectArrival(scene: Scene, levels: string): Promise<void> {
+  const topic = `${scene.topic}/${levels}`;
   const exact = new Recorder([topic], { qos: 1 });
   const named = new Recorder([`${scene.topic}/{rest*}`], { qos: 1 });
   await using _exact = await scene.startService({ controllers: exact.controllers });
@@ -35,5 +60,25 @@ async function expectTopics(scene: Scene, name: string): Promise<void> {
   await lastValueFrom(client.emit(topic, record), { defaultValue: undefined });
   await Promise.all([exact.call(2), named.call(2)]);
   expect(exact.data).toEqual(['device', 'client']);
-  expect(named.calls.map(({ context }) => context.params.rest)).toEqual([name, name]);
+  expect(named.calls.map(({ context }) => context.params.rest)).toEqual([levels, levels]);
+}
+
+async function expectFilterRefused(scene: Scene, levels: string): Promise<void> {
+  const filter = `${scene.topic}/${levels}`;
+  const recorder = new Recorder([filter], { qos: 1 });
+  const error = await outcomeOf(scene.startService({ controllers: recorder.controllers }));
+  expect(error).toBeInstanceOf(SubscriptionError);
+  expect(error).toMatchObject({ refused: [{ filter, reasonCode: 0x80 }] });
+}
+
+async function expectTopicRefused(scene: Scene, levels: string): Promise<void> {
+  const topic = `${scene.topic}/${levels}`;
+  await using client = await scene.startClient();
+  const record = new MqttRecordBuilder('client').setQoS(1).build();
+  const error = await outcomeOf(client.emit(topic, record), 20_000);
+  expect(error).toBeInstanceOf(PublishError);
+  expect(error).toMatchObject({
+    topic,
+    message: expect.stringContaining('closed the connection each time it was sent'),
+  });
 }
