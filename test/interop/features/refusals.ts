@@ -1,4 +1,5 @@
 import { ConnectionError, MqttRecordBuilder, PublishError, SubscriptionError } from '../../../src/index.js';
+import { captureLogs } from '../../support/capture-logs.js';
 import { outcomeOf } from '../../support/outcome-of.js';
 import type { Feature, Limit } from '../feature.js';
 import { Recorder } from './recorder.js';
@@ -14,6 +15,23 @@ export const refusedSubscription: Feature = {
       message: expect.stringContaining(`"${filter}"`),
       refused: [{ filter, reasonCode: expect.any(Number) }],
     });
+  },
+};
+
+/** A broker that closes the connection instead of answering the SUBSCRIBE. */
+export const closedUponSubscription: Limit = {
+  feature: refusedSubscription,
+  words: 'closes the connection',
+  says: 'logs `The broker … closed the connection while subscribing: not allowed?` and tries again; with `maxConnectionAttempts` it is a `ConnectionError`',
+  run: async (scene) => {
+    using logs = captureLogs();
+    const { controllers } = new Recorder([`denied/${scene.id}`], { qos: 1 });
+    const starting = scene.startService({ controllers, logs, server: { maxConnectionAttempts: 2 } });
+    const error = await outcomeOf(starting);
+    const message = expect.stringMatching(/closed the connection while subscribing: not allowed\?$/);
+    expect(error).toBeInstanceOf(ConnectionError);
+    expect(error).toMatchObject({ message });
+    expect(logs.errors()).toContainEqual(expect.stringMatching(/not allowed\?; trying again$/));
   },
 };
 

@@ -1,6 +1,7 @@
 import { lastValueFrom } from 'rxjs';
 import { MqttRecordBuilder, PublishError, SubscriptionError } from '../../../src/index.js';
 import { outcomeOf } from '../../support/outcome-of.js';
+import { until } from '../../support/until.js';
 import type { Feature, Limit } from '../feature.js';
 import type { Scene } from '../scene.js';
 import { Recorder } from './recorder.js';
@@ -43,6 +44,28 @@ export function refusedFilters(...features: readonly TopicFeature[]): Limit[] {
     says: '`listen()` rejects with a `SubscriptionError` that names it',
     run: (scene) => expectFilterRefused(scene, feature.levels),
   }));
+}
+
+/** A broker that has no place for some characters, and delivers others instead. */
+export function changedTopic(feature: TopicFeature, arrivesAs: string): Limit {
+  return {
+    feature,
+    words: `\`${feature.levels}\` arrives as \`${arrivesAs}\``,
+    says: 'warns: `No handler is for the message on …, which the broker sent`',
+    run: async (scene) => {
+      const topic = `${scene.topic}/${feature.levels}`;
+      const exact = new Recorder([topic], { qos: 1 });
+      const named = new Recorder([`${scene.topic}/{rest*}`], { qos: 1 });
+      await using service = await scene.startService({ controllers: exact.controllers });
+      await using _named = await scene.startService({ controllers: named.controllers });
+      await using device = await scene.connectDevice();
+      await device.publish(topic, 'x', { qos: 1 });
+      expect((await named.call(1)).context.params.rest).toBe(arrivesAs);
+      const warning = `No handler is for the message on "${scene.topic}/${arrivesAs}"`;
+      await until(() => service.logs.warnings().some((line) => line.startsWith(warning)));
+      expect(exact.data).toEqual([]);
+    },
+  };
 }
 
 /** From a device and from a client, to a handler of the exact topic and to one with wildcards. */
