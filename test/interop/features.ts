@@ -10,7 +10,16 @@ import { restartedBroker } from './features/restarts.js';
 import { retained, retainedByWildcard } from './features/retained.js';
 import { qos1Again, qos2Again, slowHandler, waitingMessages } from './features/sessions.js';
 import { sharedSubscriptions } from './features/shared-subscriptions.js';
-import { dots, emptyLevels, letters, punctuation, spaces, starLevels, stars } from './features/topics.js';
+import {
+  backslashes,
+  dots,
+  emptyLevels,
+  letters,
+  punctuation,
+  spaces,
+  starLevels,
+  stars,
+} from './features/topics.js';
 import { tls, webSocket } from './features/transports.js';
 import { crossingFilters, nestedFilters } from './features/wildcards.js';
 import { willOfDevice, willOfService } from './features/wills.js';
@@ -30,6 +39,6 @@ export const FEATURES: Readonly<Record<string, readonly Feature[]>> = {
   ],
   Requests: [requests, streams, requestErrors],
   Connections: [tls, webSocket, wrongPassword, refusedSubscription, refusedPublish],
-  'Topics with': [spaces, dots, emptyLevels, stars, starLevels, punctuation, letters],
+  'Topics with': [spaces, dots, emptyLevels, stars, starLevels, punctuation, backslashes, letters],
   Peers: [pahoEvents, pahoRequests, mosquittoPubSub, mosquittoRequest, nestClients, nestServers, daprEvents],
 };

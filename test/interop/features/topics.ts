@@ -16,7 +16,8 @@ export const dots = topicFeature('a dot', 'v1.2/meter.7');
 export const emptyLevels = topicFeature('empty levels', '/meter//7/');
 export const stars = topicFeature('`*` and `>` within a level', 'a*b/c>d');
 export const starLevels = topicFeature('`*` and `>` as levels', '*/>/x');
-export const punctuation = topicFeature('other punctuation', `a:b/c;d,e/f%20g?h=i&j/~!@$^()[]|\\'"\``);
+export const punctuation = topicFeature('other punctuation', `a:b/c;d,e/f%20g?h=i&j/~!@$^()[]|'"\``);
+export const backslashes = topicFeature('a backslash', 'a\\b');
 export const letters = topicFeature('letters of any language, and emoji', 'måler/温度/🌡');
 
 function topicFeature(name: string, levels: string): TopicFeature {
@@ -61,7 +62,7 @@ export function changedTopic(feature: TopicFeature, arrivesAs: string): Limit {
       await using device = await scene.connectDevice();
       await device.publish(topic, 'x', { qos: 1 });
       expect((await named.call(1)).context.params.rest).toBe(arrivesAs);
-      const warning = `No handler is for the message on "${scene.topic}/${arrivesAs}"`;
+      const warning = `No handler is for the message on ${JSON.stringify(`${scene.topic}/${arrivesAs}`)}`;
       await until(() => service.logs.warnings().some((line) => line.startsWith(warning)));
       expect(exact.data).toEqual([]);
     },

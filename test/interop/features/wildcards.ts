@@ -40,19 +40,42 @@ export const crossingFiltersTwice: Limit = {
 };
 
 /** A broker that sends a message once, and names one of the filters only, against [MQTT-3.3.4-3]. */
-export const oneFilterNamed: readonly Limit[] = [
-  { feature: nestedFilters, filters: NESTED },
-  { feature: crossingFilters, filters: CROSSING },
-].map(({ feature, filters }) => ({
-  feature,
-  protocolVersion: 5,
-  words: 'only the handlers of one filter',
-  run: async (scene) => {
-    const recorder = recorderOf(scene, filters);
-    await publishOnce(scene, recorder);
-    expect(new Set(recorder.calls.map(({ pattern }) => pattern.replace('{room}', '+'))).size).toBe(1);
+export const oneFilterNamed = bothLimits('only the handlers of one filter', (recorder) => {
+  expect(new Set(recorder.calls.map(({ pattern }) => filterOf(pattern))).size).toBe(1);
+});
+
+/** A broker that sends a message once for each filter, and names all of them each time, against [MQTT-3.3.4-4]. */
+export const allFiltersNamedEachTime = bothLimits(
+  'every handler once for each filter',
+  (recorder, filters) => {
+    const copies = new Set(filters.map(filterOf)).size;
+    expect(recorder.calls).toHaveLength(copies * filters.length);
   },
-}));
+);
+
+function bothLimits(
+  words: string,
+  expectIt: (recorder: Recorder, filters: readonly string[]) => void,
+): readonly Limit[] {
+  return [
+    { feature: nestedFilters, filters: NESTED },
+    { feature: crossingFilters, filters: CROSSING },
+  ].map(({ feature, filters }) => ({
+    feature,
+    protocolVersion: 5,
+    words,
+    run: async (scene) => {
+      const recorder = recorderOf(scene, filters);
+      await publishOnce(scene, recorder);
+      expectIt(recorder, filters);
+    },
+  }));
+}
+
+/** As it is subscribed to. */
+function filterOf(pattern: string): string {
+  return pattern.replace('{room}', '+');
+}
 
 async function expectEachOnce(scene: Scene, filters: readonly string[]): Promise<void> {
   const recorder = recorderOf(scene, filters);
