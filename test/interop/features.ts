@@ -8,8 +8,9 @@ import { refusedPublish, refusedSubscription, wrongPassword } from './features/r
 import { requestErrors, requests, streams } from './features/requests.js';
 import { restartedBroker } from './features/restarts.js';
 import { retained, retainedByWildcard } from './features/retained.js';
-import { qos1Again, qos2Again, slowHandler, waitingMessages } from './features/sessions.js';
+import { qos1Again, qos2Again, waitingMessages } from './features/sessions.js';
 import { sharedSubscriptions } from './features/shared-subscriptions.js';
+import { longHandler, slowHandler } from './features/slow-handlers.js';
 import {
   backslashes,
   dots,
@@ -32,6 +33,7 @@ export const FEATURES: Readonly<Record<string, readonly Feature[]>> = {
     waitingMessages,
     qos1Again,
     qos2Again,
+    longHandler,
     slowHandler,
     willOfDevice,
     willOfService,

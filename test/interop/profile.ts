@@ -15,7 +15,15 @@ export interface InteropBroker extends AsyncDisposable {
 }
 
 /** The brokers, in the order of the table. */
-export const BROKERS = ['mosquitto', 'artemis', 'rabbitmq', 'nats', 'aedes', 'aedes-mqtt5'] as const;
+export const BROKERS = [
+  'mosquitto',
+  'hivemq',
+  'artemis',
+  'rabbitmq',
+  'nats',
+  'aedes',
+  'aedes-mqtt5',
+] as const;
 
 /** A broker as the suite knows it. */
 export interface Profile {

@@ -12,7 +12,7 @@ import { until } from '../../support/until.js';
 import type { InteropBroker } from '../profile.js';
 import { createCertificate, type Certificate } from './certificate.js';
 
-const START_DEADLINE_MS = 60_000;
+const START_DEADLINE_MS = 45_000;
 const STOP_DEADLINE_MS = 15_000;
 
 /** A program of a broker, to be started in the order of the list and ended in the opposite one. */
@@ -77,18 +77,18 @@ export class ProgramBroker implements InteropBroker {
     if (this.#children.some(hasEnded)) throw new Error(`A broker ended at once; its log:\n${this.#log()}`);
   }
 
-  async stop(): Promise<void> {
-    for (const child of this.#children.toReversed()) await endProgram(child, 'SIGTERM', STOP_DEADLINE_MS);
-  }
-
   async restart(): Promise<void> {
-    await this.stop();
+    await this.#end('SIGTERM');
     await this.start();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.stop();
+    await this.#end('SIGKILL'); // of what it would save nothing stays
     await rm(this.#place.folder, { recursive: true, force: true });
+  }
+
+  async #end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+    for (const child of this.#children.toReversed()) await endProgram(child, signal, STOP_DEADLINE_MS);
   }
 
   get #logPath(): string {

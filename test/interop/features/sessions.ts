@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Packet } from 'mqtt';
 import { closedGate } from '../../support/gate.js';
 import { until } from '../../support/until.js';
@@ -32,26 +31,6 @@ export const qos1Again: Feature = {
 export const qos2Again: Feature = {
   name: 'QoS 2: what is unacknowledged comes again, and nothing else',
   run: (scene) => expectAgain(scene, 2),
-};
-
-/** Longer than the keep alive, and than NATS waits before it delivers again on the same connection. */
-const LONG_MS = 2500;
-
-export const slowHandler: Feature = {
-  name: 'a handler that outlasts the keep alive runs once',
-  run: async (scene) => {
-    const { topic } = scene;
-    const recorder = new Recorder([topic], { qos: 1 }, ({ data }) => data === 'slow' && delay(LONG_MS));
-    await using _service = await scene.startService({
-      controllers: recorder.controllers,
-      server: { keepalive: 1 },
-    });
-    await using device = await scene.connectDevice();
-    await device.publish(topic, 'slow', { qos: 1 });
-    await device.publish(topic, 'end', { qos: 1 }); // of the same topic, and so handled after it
-    await recorder.callWith('end');
-    expect(recorder.data).toEqual(['slow', 'end']);
-  },
 };
 
 /** The first process ends while its handler runs, the second one handles the message, the third one does not see it. */
