@@ -6,6 +6,8 @@ export interface Feature {
   readonly name: string;
   /** What is in MQTT 5 only. */
   readonly mqtt5?: true;
+  /** Tried only where this one works. */
+  readonly needs?: Feature;
   readonly run: (scene: Scene) => Promise<void>;
 }
 

@@ -1,5 +1,6 @@
 import type { Feature } from './feature.js';
 import { daprEvents } from './features/cloud-events.js';
+import { burst } from './features/bursts.js';
 import { largePayloads, messageExpiry, properties, qos0, qos1, qos2 } from './features/events.js';
 import { mosquittoPubSub, mosquittoRequest } from './features/mosquitto-clients.js';
 import { nestClients, nestServers } from './features/nest-transporter.js';
@@ -8,6 +9,7 @@ import { refusedPublish, refusedSubscription, wrongPassword } from './features/r
 import { requestErrors, requests, streams } from './features/requests.js';
 import { restartedBroker } from './features/restarts.js';
 import { retained, retainedByWildcard } from './features/retained.js';
+import { killedProcess, slowProcess, threeProcesses } from './features/scale-out.js';
 import { qos1Again, qos2Again, waitingMessages } from './features/sessions.js';
 import { sharedSubscriptions } from './features/shared-subscriptions.js';
 import { longHandler, slowHandler } from './features/slow-handlers.js';
@@ -27,7 +29,7 @@ import { willOfDevice, willOfService } from './features/wills.js';
 
 /** The sections of the table, and their rows. */
 export const FEATURES: Readonly<Record<string, readonly Feature[]>> = {
-  Events: [qos0, qos1, qos2, largePayloads, properties, messageExpiry],
+  Events: [qos0, qos1, qos2, burst, largePayloads, properties, messageExpiry],
   Subscriptions: [nestedFilters, crossingFilters, retained, retainedByWildcard, sharedSubscriptions],
   Delivery: [
     waitingMessages,
@@ -42,5 +44,6 @@ export const FEATURES: Readonly<Record<string, readonly Feature[]>> = {
   Requests: [requests, streams, requestErrors],
   Connections: [tls, webSocket, wrongPassword, refusedSubscription, refusedPublish],
   'Topics with': [spaces, dots, emptyLevels, stars, starLevels, punctuation, backslashes, letters],
+  'Scaling out': [threeProcesses, slowProcess, killedProcess],
   Peers: [pahoEvents, pahoRequests, mosquittoPubSub, mosquittoRequest, nestClients, nestServers, daprEvents],
 };

@@ -1,6 +1,8 @@
 import { hivemq, hivemqVersion } from './brokers/hivemq.js';
 import { startProgramBroker } from './brokers/program-broker.js';
+import { burstInterrupted } from './features/bursts.js';
 import { oneAtATime } from './features/slow-handlers.js';
+import { oneOfThree, slowOneHoldsUp } from './features/scale-out.js';
 import { describeInterop } from './interop-suite.js';
 
 describeInterop({
@@ -9,5 +11,5 @@ describeInterop({
   version: hivemqVersion,
   protocolVersions: [4, 5],
   start: () => startProgramBroker(hivemq),
-  limits: [oneAtATime],
+  limits: [burstInterrupted, oneOfThree, slowOneHoldsUp, oneAtATime],
 });

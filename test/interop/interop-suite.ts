@@ -40,7 +40,7 @@ function tryOut(profile: Profile, version: string): void {
   });
 
   describe.each(protocolVersions)('MQTT version %i', (protocolVersion) => {
-    for (const feature of featuresOf(protocolVersion)) {
+    for (const feature of featuresOf(profile, protocolVersion)) {
       const limit = limitOf(profile, feature, protocolVersion);
       it(limit === undefined ? feature.name : `${feature.name}: ${limit.words}`, async () => {
         await expectAsDeclared(limit ?? feature, new Scene(broker, protocolVersion));
@@ -57,10 +57,12 @@ function tryOut(profile: Profile, version: string): void {
   }
 }
 
-function featuresOf(protocolVersion: 4 | 5): readonly Feature[] {
+function featuresOf(profile: Profile, protocolVersion: 4 | 5): readonly Feature[] {
+  const isLimited = (feature: Feature) => limitOf(profile, feature, protocolVersion) !== undefined;
   return Object.values(FEATURES)
     .flat()
-    .filter(({ mqtt5 }) => mqtt5 !== true || protocolVersion === 5);
+    .filter(({ mqtt5 }) => mqtt5 !== true || protocolVersion === 5)
+    .filter(({ needs }) => needs === undefined || !isLimited(needs));
 }
 
 function limitOf({ limits }: Profile, wanted: Feature, version: 4 | 5): Limit | undefined {
@@ -80,9 +82,10 @@ async function expectRefusal(scene: Scene): Promise<void> {
 }
 
 /** For the tables, if everything came out as declared. */
-async function record({ id, protocolVersions }: Profile, column: Column): Promise<void> {
+async function record(profile: Profile, column: Column): Promise<void> {
+  const { id, protocolVersions } = profile;
   const complete = protocolVersions.every((version) =>
-    featuresOf(version).every(({ name }) => column.outcomes[name]?.[version] !== undefined),
+    featuresOf(profile, version).every(({ name }) => column.outcomes[name]?.[version] !== undefined),
   );
   if (!complete) forgetColumn(id);
   else saveColumn(id, column);

@@ -1,5 +1,6 @@
 import { mosquittoVersion, startSecureMosquitto } from './brokers/mosquitto.js';
 import { droppedPublish } from './features/refusals.js';
+import { waitsForKilledProcess } from './features/scale-out.js';
 import { describeInterop } from './interop-suite.js';
 
 describeInterop({
@@ -8,5 +9,5 @@ describeInterop({
   version: mosquittoVersion,
   protocolVersions: [4, 5],
   start: startSecureMosquitto,
-  limits: [droppedPublish],
+  limits: [waitsForKilledProcess, droppedPublish],
 });
