@@ -4,13 +4,14 @@ import type { Config } from 'jest';
 const config: Config = {
   testEnvironment: 'node',
   testTimeout: 20_000, // longer than `until` waits: its message says more
-  testMatch: ['<rootDir>/test/{unit,e2e,chaos}/**/*.test.ts'], // npm run test:interop has its own
+  testMatch: ['<rootDir>/test/{unit,e2e,chaos,examples}/**/*.test.ts'], // npm run test:interop has its own
   extensionsToTreatAsEsm: ['.ts'],
   // isolatedModules in tsconfig.json makes ts-jest transpile only: `npm run types` checks the types
   transform: { '\\.ts$': ['ts-jest', { useESM: true }] },
   moduleNameMapper: {
     '^(\\.{1,2}/.*)\\.js$': '$1',
     '^nestjs-mqtt$': '<rootDir>/src/index.ts',
+    '^nestjs-mqtt/testing$': '<rootDir>/src/testing/index.ts',
   },
 };
 

@@ -1,9 +1,12 @@
 // npm run bench -- delivery [3.1.1 | 5]: the CPU time of a subscriber for each QoS 1 message, compared to MQTT.js alone.
 // The subscribers take turns, so that whatever else the machine does falls on all of them: only the ratios mean something.
-import { startBenchBroker } from './delivery/bench-broker.js';
 import { Publisher } from './delivery/publisher.js';
 import { SubscriberProcess } from './delivery/subscriber-process.js';
 import type { SubscriberKind } from './delivery/protocol.js';
+import { startBenchBroker } from './support/bench-broker.js';
+import { median } from './support/median.js';
+import { rowPrinter } from './support/row-printer.js';
+import { takeTurns } from './support/take-turns.js';
 
 interface Subject {
   readonly title: string;
@@ -26,6 +29,8 @@ const VERSIONS = new Map<string, 4 | 5>([
 const ROUNDS = 7;
 const WARM_UP_ROUNDS = 2;
 const MESSAGES_PER_ROUND = 20_000;
+
+const printRow = rowPrinter(36, 13);
 
 await run(process.argv[3]);
 
@@ -50,25 +55,13 @@ async function measure(protocolVersion: 4 | 5): Promise<number[][]> {
       const settings = { kind, otherHandlers, prefix: `bench/${index}`, url: broker.url, protocolVersion };
       subscribers.push(await SubscriberProcess.start(settings));
     }
-    return await takeTurns(subscribers, publisher);
+    const turn = async (subscriber: SubscriberProcess) =>
+      (await subscriber.receive(MESSAGES_PER_ROUND, publisher)) / MESSAGES_PER_ROUND;
+    await takeTurns(subscribers, WARM_UP_ROUNDS, turn);
+    return await takeTurns(subscribers, ROUNDS, turn);
   } finally {
     await Promise.all(subscribers.map((subscriber) => subscriber.stop()));
   }
-}
-
-async function takeTurns(
-  subscribers: readonly SubscriberProcess[],
-  publisher: Publisher,
-): Promise<number[][]> {
-  const times: number[][] = subscribers.map(() => []);
-  for (let round = -WARM_UP_ROUNDS; round < ROUNDS; round++) {
-    for (let turn = 0; turn < subscribers.length; turn++) {
-      const index = (turn + round + WARM_UP_ROUNDS) % subscribers.length;
-      const cpuMicroseconds = await subscribers[index]!.receive(MESSAGES_PER_ROUND, publisher);
-      if (round >= 0) times[index]!.push(cpuMicroseconds / MESSAGES_PER_ROUND);
-    }
-  }
-  return times;
 }
 
 function report(version: string, times: readonly number[][]): boolean {
@@ -85,12 +78,4 @@ function report(version: string, times: readonly number[][]): boolean {
   const growth = median(many.map((time, round) => time / few[round]!));
   console.log(`10,000 other handlers make ServerMqtt take ${growth.toFixed(2)} times as long\n`);
   return met.every(Boolean);
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
-}
-
-function printRow(title: string, ...cells: string[]): void {
-  console.log(`${title.padEnd(36)}${cells.map((cell) => cell.padStart(13)).join('')}`);
 }

@@ -2,6 +2,8 @@
 // The trie is no public API, so that this comes from the source.
 import { TopicFilter } from '../src/topic/topic-filter.js';
 import { TopicTrie } from '../src/topic/topic-trie.js';
+import { median } from './support/median.js';
+import { rowPrinter } from './support/row-printer.js';
 
 interface Workload {
   readonly title: string;
@@ -20,6 +22,8 @@ const FLAT_WITHIN = 2;
 const ROUNDS = 25;
 const WARM_UP_ROUNDS = 5;
 const MATCHES_PER_ROUND = 20_000;
+
+const printRow = rowPrinter(42, 10);
 
 const reading = (site: number, index: number) => `sites/s${site}/meters/m${index}/reading`;
 const alarm = (site: number, index: number) => `sites/s${site}/alarms/a${index}/raised`;
@@ -88,7 +92,7 @@ function measure(workload: Workload): number[] {
       if (round >= 0) times.push(time);
     }
   }
-  return subjects.map(({ times }) => times.toSorted((a, b) => a - b)[Math.floor(ROUNDS / 2)]!);
+  return subjects.map(({ times }) => median(times));
 }
 
 function buildTrie({ filters }: Workload, sites: number): TopicTrie<string> {
@@ -137,8 +141,4 @@ function timePerMatch(trie: TopicTrie<string>, topics: readonly string[]): numbe
 
 function count(value: number): string {
   return value.toLocaleString('en');
-}
-
-function printRow(title: string, ...cells: string[]): void {
-  console.log(`${title.padEnd(42)}${cells.map((cell) => cell.padStart(10)).join('')}`);
 }

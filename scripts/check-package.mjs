@@ -9,9 +9,16 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const manifest = readJson(join(root, 'package.json'));
 
-const consumer = `import { ClientMqtt, ServerMqtt } from '${manifest.name}';
+/** What a user writes with each entry point. */
+const consumers = {
+  '.': `import { ClientMqtt, ServerMqtt } from '${manifest.name}';
 export const both = [new ServerMqtt({ url: 'mqtt://localhost' }), new ClientMqtt({ url: 'mqtt://localhost' })];
-`;
+`,
+  './testing': `import { createMqttTestingApp, MqttTestBroker } from '${manifest.name}/testing';
+await using broker = await MqttTestBroker.start();
+await using service = await createMqttTestingApp({ broker });
+`,
+};
 const consumerOptions = {
   target: 'es2023',
   // mqtt's own declarations need the DOM
@@ -52,8 +59,9 @@ function checkFiles(paths) {
     'LICENSE',
     'README.md',
     'package.json',
-    'dist/index.js',
-    'dist/index.d.ts',
+    ...entryPoints().flatMap((entryPoint) =>
+      Object.values(manifest.exports[entryPoint]).map((path) => path.replace('./', '')),
+    ),
   ];
   const missing = required.filter((path) => !paths.includes(path));
   const surplus = paths.filter((path) => !required.includes(path) && !/^dist\/.+(\.js|\.d\.ts)$/.test(path));
@@ -62,25 +70,48 @@ function checkFiles(paths) {
   console.log(`${paths.length} files in the tarball`);
 }
 
+/** The main entry point with the required peers alone, then every entry point with the optional ones. */
 function useInEmptyProject(tarball) {
   const project = join(scratch, 'project');
   mkdirSync(project);
   writeFileSync(join(project, 'package.json'), JSON.stringify({ private: true, type: 'module' }));
-  writeFileSync(
-    join(project, 'tsconfig.json'),
-    JSON.stringify({ compilerOptions: consumerOptions, files: ['consumer.ts'] }),
-  );
-  writeFileSync(join(project, 'consumer.ts'), consumer);
+  const peers = Object.keys(manifest.peerDependencies);
+  const isOptional = (name) => manifest.peerDependenciesMeta?.[name]?.optional === true;
+  install(project, [
+    tarball,
+    ...[...peers.filter((name) => !isOptional(name)), '@types/node'].map(asDeveloped),
+  ]);
+  use(project, ['.']);
+  install(project, peers.filter(isOptional).map(asDeveloped));
+  use(project, entryPoints());
+}
 
-  const others = [...Object.keys(manifest.peerDependencies), '@types/node'];
-  const versions = others.map((name) => `${name}@${manifest.devDependencies[name]}`);
-  run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', tarball, ...versions], project);
-
-  const print = (how) => `console.log('exports:', Object.keys(${how}('${manifest.name}')).join(' '))`;
-  run(process.execPath, ['--input-type=module', '-e', print('await import')], project);
-  run(process.execPath, ['--input-type=commonjs', '--no-warnings', '-e', print('require')], project);
+function use(project, used) {
+  for (const entryPoint of used) {
+    const name = join(manifest.name, entryPoint);
+    const print = (how) => `console.log('${name} exports:', Object.keys(${how}('${name}')).join(' '))`;
+    run(process.execPath, ['--input-type=module', '-e', print('await import')], project);
+    run(process.execPath, ['--input-type=commonjs', '--no-warnings', '-e', print('require')], project);
+  }
+  const files = used.map((entryPoint, index) => {
+    writeFileSync(join(project, `consumer-${index}.ts`), consumers[entryPoint]);
+    return `consumer-${index}.ts`;
+  });
+  writeFileSync(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions: consumerOptions, files }));
   tool('typescript', 'tsc', ['-p', '.'], project);
-  console.log('A strict consumer compiles');
+  console.log(`A strict consumer of ${used.length} entry points compiles`);
+}
+
+function entryPoints() {
+  return Object.keys(manifest.exports).filter((path) => path !== './package.json');
+}
+
+function asDeveloped(name) {
+  return `${name}@${manifest.devDependencies[name]}`;
+}
+
+function install(project, packages) {
+  run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', ...packages], project);
 }
 
 function tool(packageName, command, arguments_, cwd = root) {

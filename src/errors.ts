@@ -59,7 +59,10 @@ export class SubscriptionError extends MqttTransportError {
 export class PublishError extends MqttTransportError {
   readonly code = 'ERR_MQTT_PUBLISH';
 
-  /** @param reasonCode the Reason Code of the broker's PUBACK or PUBREC, if that is what refused the message */
+  /**
+   * @param reasonCode the Reason Code of the broker's PUBACK or PUBREC, if that is what refused the message; of one that is not
+   * sent because of the broker's limits, the one that it would have had, such as 0x95 for the Maximum Packet Size
+   */
   constructor(
     message: string,
     readonly topic: string,
@@ -67,6 +70,21 @@ export class PublishError extends MqttTransportError {
     options?: ErrorOptions,
   ) {
     super(message, options);
+  }
+}
+
+/**
+ * As many messages wait to be sent as the option `offline` allows: this one is not sent. With `overflow: 'drop-oldest'` it is the
+ * one that has waited longest.
+ */
+export class QueueFullError extends MqttTransportError {
+  readonly code = 'ERR_MQTT_QUEUE_FULL';
+
+  constructor(
+    message: string,
+    readonly topic: string,
+  ) {
+    super(message);
   }
 }
 
@@ -80,6 +98,27 @@ export class CodecError extends MqttTransportError {
     options?: ErrorOptions,
   ) {
     super(message, options);
+  }
+}
+
+/** No reply came within `timeoutMs` of the request, or of the reply before. */
+export class RequestTimeoutError extends MqttTransportError {
+  readonly code = 'ERR_MQTT_REQUEST_TIMEOUT';
+
+  constructor(
+    readonly topic: string,
+    readonly timeoutMs: number,
+  ) {
+    super(`No reply to the request on "${topic}" within ${timeoutMs} ms`);
+  }
+}
+
+/** Nobody is subscribed to the topic of a request. Brokers say so on MQTT 5 only, for QoS 1 and 2. */
+export class NoRespondersError extends MqttTransportError {
+  readonly code = 'ERR_MQTT_NO_RESPONDERS';
+
+  constructor(readonly topic: string) {
+    super(`Nobody is subscribed to "${topic}", where the request went (0x10 No matching subscribers)`);
   }
 }
 

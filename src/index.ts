@@ -1,10 +1,17 @@
 export { ServerMqtt } from './server/server-mqtt.js';
+export type { ServerHealth } from './server/server-health.js';
+export type { RuntimeSubscription } from './server/runtime-subscription.js';
 export type { ServerMqttOptions } from './server/server-options.js';
-export type { MessageOrder, MqttHandlerOptions, RetryOptions } from './server/handler-options.js';
+export type {
+  DedupeOptions,
+  MessageOrder,
+  MqttHandlerOptions,
+  RetryOptions,
+} from './server/handler-options.js';
 export { readDeadLetter, replayOf, type DeadLetter } from './server/dead-letter.js';
 export { FatalError, RetriableError } from './server/failure-errors.js';
 export type { Decision } from './message/decision.js';
-export { MqttContext, type MqttContextSource } from './server/mqtt-context.js';
+export { MqttContext, type MqttContextSource } from './message/mqtt-context.js';
 export {
   MqttEventPattern,
   MqttMessagePattern,
@@ -13,12 +20,29 @@ export {
 export { Topic, TopicParam, UserProperty } from './server/param-decorators.js';
 
 export { ClientMqtt } from './client/client-mqtt.js';
-export type { ClientMqttOptions } from './client/client-options.js';
+export type { ClientMqttOptions, SendToManyOptions } from './client/client-options.js';
+export type { ClientHealth } from './client/client-health.js';
+export type { MessagesOptions, ReceivedMessage } from './client/message-streams.js';
+export type { ResponderReply } from './client/gather-request.js';
 
 export { MqttRecord, type MqttRecordOptions, type PublishProperties } from './message/mqtt-record.js';
 export { MqttRecordBuilder } from './message/mqtt-record-builder.js';
 
+export { MqttConnection } from './connection/mqtt-connection.js';
+export type { ConnectionHealth } from './connection/connection-health.js';
+export {
+  InjectMqttConnection,
+  MqttModule,
+  mqttConnectionToken,
+  type MqttModuleAsyncOptions,
+  type MqttModuleOptions,
+} from './module/mqtt-module.js';
 export type { MqttConnectionOptions } from './connection/connection-options.js';
+export type { ReconnectOptions } from './connection/back-off.js';
+export type { Credentials, RefreshCredentials } from './connection/refresh-credentials.js';
+export type { HandleAuth } from './connection/handle-auth.js';
+export type { PresenceOptions } from './connection/presence.js';
+export type { BrokerLimits, OfflineOptions } from './connection/outgoing-options.js';
 export { MqttStatus } from './connection/mqtt-status.js';
 export type { MqttEvents } from '@nestjs/microservices';
 
@@ -35,8 +59,11 @@ export {
   ConfigurationError,
   ConnectionError,
   MqttTransportError,
+  NoRespondersError,
   PublishError,
+  QueueFullError,
   RemoteError,
+  RequestTimeoutError,
   SubscriptionError,
   type RefusedSubscription,
 } from './errors.js';

@@ -1,6 +1,7 @@
 // A child process: receives QoS 1 messages, does next to nothing with them, and says what CPU time that took.
 import { Logger } from '@nestjs/common';
-import type { MqttClient } from 'mqtt';
+import { listen } from '../support/listen.js';
+import { listenBuiltIn } from '../support/listen-built-in.js';
 import type { RoundRequest, SubscriberReport, SubscriberSettings } from './protocol.js';
 import { PORTION } from './protocol.js';
 
@@ -34,21 +35,14 @@ async function server({ url, protocolVersion, otherHandlers }: SubscriberSetting
   for (let index = 0; index < otherHandlers; index++) {
     strategy.addHandler(`other/${index}/+`, () => Promise.resolve(), true, { qos: 1 });
   }
-  await new Promise<void>((resolve, reject) => {
-    strategy.listen((error) => (error === undefined ? resolve() : reject(error)));
-  });
+  await listen(strategy);
 }
 
-/** Nest's calls back when it is connected, and does not wait for its subscriptions: the broker answers them in order. */
 async function builtIn({ url, protocolVersion }: SubscriberSettings): Promise<void> {
   const { ServerMqtt } = await import('@nestjs/microservices');
   const strategy = new ServerMqtt({ url, protocolVersion, subscribeOptions: { qos: 1 } });
   strategy.addHandler(filter, handle, true);
-  await new Promise<void>((resolve, reject) => {
-    void strategy.listen((error?: unknown) => (error === undefined ? resolve() : reject(error)));
-  });
-  const client = strategy.unwrap<MqttClient>();
-  await client.subscribeAsync('bench/ready', { qos: 1 });
+  await listenBuiltIn(strategy);
 }
 
 /** Nest's own, too, are asynchronous. */

@@ -1,37 +1,34 @@
-import { randomUUID } from 'node:crypto';
 import { Logger } from '@nestjs/common';
 import { ClientProxy, type MqttEvents, type ReadPacket, type WritePacket } from '@nestjs/microservices';
 import type { MqttClient } from 'mqtt';
-import type { Observable } from 'rxjs';
-import { MqttConnection } from '../connection/mqtt-connection.js';
+import { Observable, Subscription, type Observer, type TeardownLogic, type Unsubscribable } from 'rxjs';
+import type { BrokerConnection } from '../connection/broker-connection.js';
+import { connectionFor } from '../connection/connection-for.js';
 import type { MqttStatus } from '../connection/mqtt-status.js';
-import { cannotPublish } from '../connection/publish-problem.js';
-import {
-  ConfigurationError,
-  ConnectionError,
-  describeError,
-  MqttTransportError,
-  printable,
-  RemoteError,
-} from '../errors.js';
-import { ACKNOWLEDGE } from '../message/decision.js';
-import type { InboundMessage } from '../message/inbound-message.js';
-import { unwrapRecord, type MqttRecordOptions } from '../message/mqtt-record.js';
+import { ConfigurationError, MqttTransportError, RemoteError } from '../errors.js';
+import { unwrapRecord } from '../message/mqtt-record.js';
 import { topicNameProblem } from '../topic/topic-name.js';
-import type { ClientMqttOptions } from './client-options.js';
-import { createDialect } from './create-dialect.js';
-import { PendingRequests } from './pending-requests.js';
-import { ReplySubscriptions } from './reply-subscriptions.js';
-import type { InboundReply, OutboundCall, OutboundPublication, RequestDialect } from './request-dialect.js';
+import { autoCodec } from '../codec/auto-codec.js';
+import type { ClientHealth } from './client-health.js';
+import type { ClientMqttOptions, SendToManyOptions } from './client-options.js';
+import { MessageStreams, type MessagesOptions, type ReceivedMessage } from './message-streams.js';
+import { ClientPublisher } from './client-publisher.js';
+import { GatherRequest, type ResponderReply } from './gather-request.js';
+import type { OutboundCall } from './request-dialect.js';
+import { Requester } from './requester.js';
+import { SendRequest, type ReplyConversion } from './send-request.js';
 
-const DEFAULT_REPLY_TOPIC = 'clients/{clientId}/replies';
+type CallPacket = ReadPacket & { readonly metadata?: Readonly<Record<string, string>> };
+
+const DEFAULT_TIMEOUT_MS = 30_000;
 
 /**
  * Nest's client proxy for MQTT 3.1.1 and 5.
  *
  * `emit` completes when the broker has acknowledged the message (QoS 1 and 2) or it is written (QoS 0), and fails with a
  * {@link PublishError} or a {@link ConnectionError}. `send` emits the replies, and fails with a {@link RemoteError} that
- * holds what the handler threw. Both take data, or an `MqttRecord` with options.
+ * holds what the handler threw, a {@link RequestTimeoutError} when no reply comes in time, or a {@link NoRespondersError};
+ * unsubscribing from it stops the handler. All take data, or an `MqttRecord` with options.
  *
  * @example
  * ```ts
@@ -39,26 +36,34 @@ const DEFAULT_REPLY_TOPIC = 'clients/{clientId}/replies';
  * ```
  */
 export class ClientMqtt extends ClientProxy<MqttEvents> {
-  readonly #options: ClientMqttOptions;
-  readonly #connection: MqttConnection;
-  readonly #pending = new PendingRequests();
-  readonly #replies: ReplySubscriptions;
-  readonly #logger = new Logger(ClientMqtt.name);
-  #dialect: RequestDialect | undefined;
-  #strayReplyReported = false;
-  #reading: Promise<void> = Promise.resolve();
+  readonly #connection: BrokerConnection;
+  readonly #publisher: ClientPublisher;
+  readonly #requester: Requester;
+  readonly #messages: MessageStreams;
+  readonly #timeoutMs: number;
+  readonly #conversion: ReplyConversion = {
+    toResponse: (value) => this.serializeResponse(value) as unknown,
+    toError: (error) => this.serializeError(error),
+  };
 
   /** @throws {ConfigurationError} if an option is wrong */
   constructor(options: ClientMqttOptions = {}) {
     super();
-    checkReplyTopic(options.replyTopic);
-    this.#options = options;
+    checkTopic('replyTopic', options.replyTopic);
+    checkTopic('cancelTopic', options.cancelTopic === false ? undefined : options.cancelTopic);
+    this.#timeoutMs = checkTimeout(options.timeoutMs);
     const maxConnectionAttempts = options.maxConnectionAttempts ?? 1;
-    this.#connection = new MqttConnection({ ...options, maxConnectionAttempts }, ClientMqtt.name);
-    this.#connection.onSession(({ clientId }) => this.#useReplyTopicOf(clientId));
-    this.#connection.onMessage((message) => this.#receive(message));
-    this.#connection.onClosed((error) => this.#pending.failAll(error));
-    this.#replies = new ReplySubscriptions(this.#connection, (error) => this.#pending.failAll(error));
+    this.#connection = connectionFor(options, ClientMqtt.name, { ...options, maxConnectionAttempts });
+    this.#publisher = new ClientPublisher(this.#connection, options.userProperties);
+    const logger = new Logger(ClientMqtt.name);
+    this.#requester = new Requester(this.#connection, this.#publisher, options, logger);
+    const { codec = autoCodec } = options;
+    this.#messages = new MessageStreams({
+      connection: this.#connection,
+      connect: () => this.connect(),
+      codec,
+      logger,
+    });
   }
 
   /** What the connection to the broker does: `connected`, `disconnected`, `reconnecting`, `closed`. */
@@ -67,16 +72,93 @@ export class ClientMqtt extends ClientProxy<MqttEvents> {
   }
 
   /**
+   * Sends a request when it is subscribed to, and emits the replies. Unsubscribing stops the handler.
+   * @param data a value, or an `MqttRecord` of one
+   */
+  override send<TResult = unknown, TInput = unknown>(pattern: unknown, data: TInput): Observable<TResult> {
+    if (isNil(pattern) || isNil(data)) return super.send(pattern, data); // which fails
+    return new Observable((observer: Observer<unknown>) =>
+      this.#whenOpen(observer, () => this.#request(this.#toPacket(pattern, data), observer)),
+    ) as Observable<TResult>;
+  }
+
+  /**
+   * Sends one request to all responders when it is subscribed to, and emits what each of them answers, as it comes. Completes when
+   * `max` of them have answered, or after `timeoutMs`, with as many as there are by then; who still works on it is told to stop.
+   * The members of a Shared Subscription are one responder: the broker gives the request to one of them. Fails as `send` does, but not for
+   * the failure of a handler, which is an element with an `error`.
+   *
+   * @example
+   * ```ts
+   * const replies = await lastValueFrom(client.sendToMany<Health>('health', {}, { timeoutMs: 500 }).pipe(toArray()));
+   * for (const { responder, value, error } of replies) console.log(responder, error?.message ?? value);
+   * ```
+   * @throws {ConfigurationError} if an option is wrong
+   */
+  sendToMany<TResult = unknown, TInput = unknown>(
+    pattern: unknown,
+    data: TInput,
+    { max = Infinity, timeoutMs }: SendToManyOptions = {},
+  ): Observable<ResponderReply<TResult>> {
+    if (isNil(pattern) || isNil(data)) return super.send(pattern, data); // which fails
+    checkMax(max);
+    checkTimeout(timeoutMs);
+    return new Observable<ResponderReply>((observer) =>
+      this.#whenOpen(observer, () => {
+        const call = this.#toCall(this.#toPacket(pattern, data));
+        const limitMs = timeoutMs ?? call.options.timeoutMs ?? this.#timeoutMs;
+        return this.#requester.request(call, new GatherRequest(call.topic, limitMs, max, observer));
+      }),
+    ) as Observable<ResponderReply<TResult>>;
+  }
+
+  /**
+   * The messages of a Topic Filter, subscribed to while the Observable is; with the delivery rules of event handlers: what the broker
+   * wants acknowledged is, when the observer has taken it. Fails with a {@link SubscriptionError} if the broker refuses, and completes when the
+   * client is closed. What cannot be decoded is rejected, with a line in the log. Retained messages come if nothing else on this connection has
+   * subscribed to the filter.
+   *
+   * @example
+   * ```ts
+   * client.messages<Reading>('sites/{site}/reading', { qos: 1 }).subscribe(({ data, context }) => show(context.params.site, data));
+   * ```
+   * @throws {ConfigurationError} if the filter or an option is wrong
+   */
+  messages<TData = unknown>(
+    filter: string,
+    options: MessagesOptions = {},
+  ): Observable<ReceivedMessage<TData>> {
+    return this.#messages.of(filter, options) as Observable<ReceivedMessage<TData>>;
+  }
+
+  /**
+   * Removes the message that the broker keeps for later subscribers of a topic (section 3.3.1.3).
+   * @throws {PublishError}
+   * @throws {ConnectionError}
+   */
+  async clearRetained(topic: string): Promise<void> {
+    await this.connect();
+    await this.#connection.publish(topic, '', { retain: true, qos: 1 });
+  }
+
+  /** How the client and its connection are now. */
+  health(): ClientHealth {
+    return { ...this.#connection.health(), pendingRequests: this.#requester.pendingCount };
+  }
+
+  /**
    * Connects; `send` and `emit` do it by themselves.
    * @throws {ConnectionError} if the broker cannot be reached or refuses the connection
    */
   override connect(): Promise<void> {
-    return this.#connection.open();
+    return this.#connection.open(this.#requester);
   }
 
-  /** Disconnects; requests that wait for a reply fail with a {@link ConnectionError}. */
-  override close(): Promise<void> {
-    return this.#connection.close();
+  /** Disconnects; requests that wait for a reply fail with a {@link ConnectionError}, and their handlers are stopped. */
+  override async close(): Promise<void> {
+    this.#requester.cancelAll();
+    this.#messages.complete();
+    await this.#connection.close(this.#requester);
   }
 
   /** Listens to an event of MQTT.js's client, from the first connection on if called before `connect()`. */
@@ -94,17 +176,21 @@ export class ClientMqtt extends ClientProxy<MqttEvents> {
     return client as T;
   }
 
+  /** Not called by this class: for those below it that send packets of their own. */
   protected override publish(packet: ReadPacket, callback: (packet: WritePacket) => void): () => void {
-    const id = randomUUID();
-    this.#pending.add(id, callback);
-    this.#request(packet, id).catch((error: unknown) => this.#pending.fail(id, error));
-    return () => this.#pending.delete(id);
+    const request = this.#request(packet, {
+      next: (response) => callback({ response }),
+      error: (err: unknown) => callback({ err, isDisposed: true }),
+      complete: () => callback({ isDisposed: true }),
+    });
+    return () => request.unsubscribe();
   }
 
   protected override async dispatchEvent<T = void>(packet: ReadPacket): Promise<T> {
-    const { call, options } = this.#toCall(packet);
-    const publication = await this.#dialectInUse().encodeEvent(call);
-    return (await this.#publish(call.topic, publication, options)) as T;
+    const call = this.#toCall(packet);
+    const publication = await this.#requester.dialect.encodeEvent(call);
+    await this.#publisher.publish(call.topic, publication, call.options);
+    return undefined as T;
   }
 
   /** What a handler threw becomes a {@link RemoteError}; what failed on this side stays as it is. */
@@ -112,102 +198,63 @@ export class ClientMqtt extends ClientProxy<MqttEvents> {
     return error instanceof MqttTransportError ? error : new RemoteError(error);
   }
 
-  async #request(packet: ReadPacket, id: string): Promise<void> {
-    const { call, options } = this.#toCall(packet);
-    const problem = topicNameProblem(call.topic);
-    if (problem !== undefined) throw cannotPublish(call.topic, problem);
-    const dialect = this.#dialectInUse();
-    await this.#replies.ensure(dialect.replyTopic(call.topic));
-    const publication = await dialect.encodeRequest(call, id);
-    if (this.#pending.has(id)) await this.#publish(call.topic, publication, options);
+  #request(packet: CallPacket, observer: Observer<unknown>): Unsubscribable {
+    const call = this.#toCall(packet);
+    const timeoutMs = call.options.timeoutMs ?? this.#timeoutMs;
+    return this.#requester.request(call, new SendRequest(call.topic, timeoutMs, observer, this.#conversion));
   }
 
-  #toCall(packet: ReadPacket & { readonly metadata?: Readonly<Record<string, string>> }): {
-    call: OutboundCall;
-    options: MqttRecordOptions;
-  } {
+  /** Connects first, if need be. */
+  #whenOpen(observer: Observer<never>, start: () => Unsubscribable): TeardownLogic {
+    if (this.#connection.isOpen) return start();
+    const waiting = new Subscription();
+    this.connect().then(
+      () => waiting.closed || waiting.add(guarded(start, observer)),
+      (error: unknown) => observer.error(error),
+    );
+    return waiting;
+  }
+
+  /** As Nest's own, with what a dispatch hook attaches. */
+  #toPacket(pattern: unknown, data: unknown): CallPacket {
+    const packet: CallPacket = { pattern, data };
+    (this.onDispatchHook as typeof this.onDispatchHook | undefined)?.(packet); // since Nest 12.1
+    return packet;
+  }
+
+  #toCall(packet: CallPacket): OutboundCall {
     const { data, options } = unwrapRecord(packet.data);
     const pattern: unknown = packet.pattern;
     const topic = this.normalizePattern(packet.pattern as string);
-    return { call: { topic, pattern, data, metadata: packet.metadata, packet }, options };
-  }
-
-  /** The client's User Properties, then the hook's, then the record's; a record cannot redirect the replies. */
-  #publish(
-    topic: string,
-    { payload, properties }: OutboundPublication,
-    options: MqttRecordOptions,
-  ): Promise<void> {
-    const userProperties = {
-      ...this.#options.userProperties,
-      ...properties?.userProperties,
-      ...options.properties?.userProperties,
-    };
-    const { responseTopic, correlationData } = properties ?? {};
-    return this.#connection.publish(topic, payload, {
-      ...options,
-      properties: {
-        ...properties,
-        ...options.properties,
-        ...(responseTopic !== undefined && { responseTopic }),
-        ...(correlationData !== undefined && { correlationData }),
-        userProperties,
-      },
-    });
-  }
-
-  #receive(message: InboundMessage): void {
-    message.settle(ACKNOWLEDGE);
-    const inbound = this.#dialect?.readReply(message);
-    if (!(inbound instanceof Promise)) {
-      this.#take(message, inbound);
-      return;
-    }
-    this.#reading = Promise.all([inbound, this.#reading]).then(
-      ([reply]) => this.#take(message, reply), // in the order in which they came
-      (error: unknown) =>
-        this.#logger.error(printable(`Cannot read the reply on "${message.topic}": ${describeError(error)}`)),
-    );
-  }
-
-  #take(message: InboundMessage, inbound: InboundReply | undefined): void {
-    if (inbound === undefined || !this.#pending.has(inbound.id)) this.#reportStrayReply(message);
-    else this.#deliver(inbound);
-  }
-
-  #deliver({ id, decode }: InboundReply): void {
-    try {
-      this.#pending.deliver(id, decode());
-    } catch (error) {
-      this.#pending.fail(id, error);
-    }
-  }
-
-  /** Late replies are no fault: one line at all. */
-  #reportStrayReply({ topic }: InboundMessage): void {
-    if (this.#strayReplyReported) return;
-    this.#strayReplyReported = true;
-    this.#logger.warn(
-      printable(
-        `Dropped a message on "${topic}" that replies to no pending request; others are not reported`,
-      ),
-    );
-  }
-
-  #dialectInUse(): RequestDialect {
-    if (this.#dialect === undefined) throw new ConnectionError('Not connected', this.#connection.address);
-    return this.#dialect;
-  }
-
-  #useReplyTopicOf(clientId: string): void {
-    const level = (clientId || randomUUID()).replaceAll(/[+#\0]/g, '_');
-    const replyTopic = (this.#options.replyTopic ?? DEFAULT_REPLY_TOPIC).replaceAll('{clientId}', level);
-    this.#dialect = createDialect(this.#options, replyTopic);
+    return { topic, pattern, data, options, metadata: packet.metadata, packet };
   }
 }
 
-function checkReplyTopic(replyTopic = DEFAULT_REPLY_TOPIC): void {
-  const problem = replyTopic.startsWith('$') ? 'it must not begin with "$"' : topicNameProblem(replyTopic);
-  if (problem !== undefined)
-    throw new ConfigurationError(`The replyTopic "${replyTopic}" is invalid: ${problem}`);
+function guarded(start: () => Unsubscribable, observer: Observer<never>): TeardownLogic {
+  try {
+    return start();
+  } catch (error) {
+    observer.error(error);
+    return undefined;
+  }
+}
+
+function isNil(value: unknown): boolean {
+  return value === undefined || value === null;
+}
+
+function checkTopic(option: string, topic: string | undefined): void {
+  if (topic === undefined) return;
+  const problem = topic.startsWith('$') ? 'it must not begin with "$"' : topicNameProblem(topic);
+  if (problem !== undefined) throw new ConfigurationError(`The ${option} "${topic}" is invalid: ${problem}`);
+}
+
+function checkTimeout(timeoutMs = DEFAULT_TIMEOUT_MS): number {
+  if (timeoutMs >= 0) return timeoutMs;
+  throw new ConfigurationError(`timeoutMs must be 0 or more, not ${String(timeoutMs)}`);
+}
+
+function checkMax(max: number): void {
+  if (max === Infinity || (Number.isInteger(max) && max >= 1)) return;
+  throw new ConfigurationError(`max must be 1 or more, not ${String(max)}`);
 }

@@ -1,8 +1,15 @@
 import type { Codec } from '../codec/codec.js';
-import { decodeEnvelopeReply, encodeEnvelope } from '../message/envelope.js';
+import { encodeEnvelopeCancellation } from '../message/cancellation.js';
+import { decodeEnvelopeReply, encodeEnvelope, type Envelope } from '../message/envelope.js';
 import type { InboundMessage } from '../message/inbound-message.js';
 import { encodeData } from './encode-data.js';
-import type { InboundReply, OutboundCall, OutboundPublication, RequestDialect } from './request-dialect.js';
+import type {
+  InboundReply,
+  OutboundCall,
+  OutboundPublication,
+  RequestDetails,
+  RequestDialect,
+} from './request-dialect.js';
 
 /** MQTT 3.1.1: requests are Nest's envelope with the client's reply topic in it, events the data as it is. */
 export class EnvelopeDialect implements RequestDialect {
@@ -18,16 +25,24 @@ export class EnvelopeDialect implements RequestDialect {
     return this.#replyTopic;
   }
 
-  encodeRequest({ pattern, data, metadata }: OutboundCall, id: string): OutboundPublication {
-    return {
-      payload: encodeEnvelope({
-        pattern,
-        data,
-        id,
-        replyTo: this.#replyTopic,
-        ...(metadata && { metadata }),
-      }),
+  encodeRequest(
+    { pattern, data, metadata }: OutboundCall,
+    { id, timeoutMs, many }: RequestDetails,
+  ): OutboundPublication {
+    const envelope: Envelope = {
+      pattern,
+      data,
+      id,
+      replyTo: this.#replyTopic,
+      ...(metadata && { metadata }),
+      ...(timeoutMs > 0 && timeoutMs !== Infinity && { timeoutMs }),
+      ...(many && { replies: 'many' }),
     };
+    return { payload: encodeEnvelope(envelope) };
+  }
+
+  encodeCancellation(id: string): OutboundPublication {
+    return { payload: encodeEnvelopeCancellation(this.#replyTopic, id) };
   }
 
   encodeEvent({ data, metadata }: OutboundCall): OutboundPublication {
@@ -41,5 +56,7 @@ export class EnvelopeDialect implements RequestDialect {
 
 export function readEnvelopeReply(payload: Buffer): InboundReply | undefined {
   const decoded = decodeEnvelopeReply(payload);
-  return decoded && { id: decoded.id, decode: () => decoded.reply };
+  if (decoded === undefined) return undefined;
+  const { id, reply, responder } = decoded;
+  return { id, responder, isLast: reply.kind !== 'value' || reply.last, decode: () => reply };
 }

@@ -1,7 +1,13 @@
 import { encodeEnvelope, nestReplyTopic } from '../message/envelope.js';
 import type { InboundMessage } from '../message/inbound-message.js';
 import { readEnvelopeReply } from './envelope-dialect.js';
-import type { InboundReply, OutboundCall, OutboundPublication, RequestDialect } from './request-dialect.js';
+import type {
+  InboundReply,
+  OutboundCall,
+  OutboundPublication,
+  RequestDetails,
+  RequestDialect,
+} from './request-dialect.js';
 
 /** What Nest's built-in transporter speaks: everything in an envelope, replies on a topic beside the request's. */
 export class NestDialect implements RequestDialect {
@@ -9,8 +15,12 @@ export class NestDialect implements RequestDialect {
     return nestReplyTopic(topic);
   }
 
-  encodeRequest(call: OutboundCall, id: string): OutboundPublication {
+  encodeRequest(call: OutboundCall, { id }: RequestDetails): OutboundPublication {
     return encode(call, { id });
+  }
+
+  encodeCancellation(): undefined {
+    return undefined;
   }
 
   encodeEvent(call: OutboundCall): OutboundPublication {

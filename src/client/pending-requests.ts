@@ -1,65 +1,161 @@
-import type { WritePacket } from '@nestjs/microservices';
-import { RemoteError } from '../errors.js';
 import type { Reply } from '../message/reply.js';
+import type { PendingRequest } from './pending-request.js';
 
-type Callback = (packet: WritePacket) => void;
+/** Requests that wait equally long, in the order in which they expire: one timer is enough for all of them. */
+interface Group {
+  readonly requests: Map<string, PendingRequest>;
+  timer: NodeJS.Timeout | undefined;
+}
+
+/** What a timer of Node's can wait: 24 days. */
+const MAX_DELAY_MS = 2 ** 31 - 1;
 
 /** The requests that wait for a reply, by their id. */
 export class PendingRequests {
-  readonly #callbacks = new Map<string, Callback>();
+  readonly #groups = new Map<number, Group>();
+  readonly #onWorkInVain: (id: string) => void;
 
-  add(id: string, callback: Callback): void {
-    this.#callbacks.set(id, callback);
+  /** @param onWorkInVain called when a request that was sent has ended, and somebody may still work on it */
+  constructor(onWorkInVain: (id: string) => void) {
+    this.#onWorkInVain = onWorkInVain;
+  }
+
+  get size(): number {
+    return this.#all().length;
+  }
+
+  /** The clock of a request starts here, and again with each reply. */
+  add(request: PendingRequest): void {
+    request.onAbandoned = this.#abandon;
+    const { timeoutMs } = request;
+    const group = this.#groups.get(timeoutMs) ?? this.#createGroup(timeoutMs);
+    request.expiresAt = now() + timeoutMs;
+    group.requests.set(request.id, request);
+    if (group.timer === undefined && isLimited(timeoutMs)) this.#startTimer(timeoutMs, group);
   }
 
   has(id: string): boolean {
-    return this.#callbacks.has(id);
+    return this.#get(id) !== undefined;
   }
 
-  delete(id: string): void {
-    this.#callbacks.delete(id);
+  /** Tells of all that were sent, without ending them. */
+  abandonAll(): void {
+    for (const { id, sent } of this.#all()) if (sent) this.#onWorkInVain(id);
   }
 
   /** Hands a reply to its request, which a last one ends. Replies to a request that has ended are dropped. */
-  deliver(id: string, reply: Reply): void {
-    const callback = this.#callbacks.get(id);
-    if (callback === undefined) return;
-    if (reply.kind !== 'value' || reply.last) this.#callbacks.delete(id);
+  deliver(id: string, reply: Reply, responder?: string): void {
+    const request = this.#get(id);
+    if (request === undefined) return;
+    const isLast = request.endsWith(reply, responder);
+    if (isLast) this.#end(request);
+    else if (!request.many) this.#restart(request);
     try {
-      for (const packet of toWritePackets(reply)) callback(packet);
+      request.take(reply, isLast, responder);
     } catch (error) {
-      this.#callbacks.delete(id);
-      callback({ err: error, isDisposed: true }); // a `serializeResponse` that throws fails its request
+      this.#end(request);
+      failSafely(request, error); // a `serializeResponse` that throws
     }
+    if (isLast && request.many) this.#onWorkInVain(id);
   }
 
   fail(id: string, error: unknown): void {
-    this.deliver(id, { kind: 'error', error });
+    const request = this.#get(id);
+    if (request !== undefined && this.#end(request)) failSafely(request, error);
   }
 
   failAll(error: unknown): void {
-    const ids = [...this.#callbacks.keys()]; // not those that a callback adds
-    for (const id of ids) {
-      try {
-        this.fail(id, error);
-      } catch {
-        // a `serializeError` that throws has no way left to tell its caller; the others must hear of it
-      }
+    for (const request of this.#all()) if (this.#end(request)) failSafely(request, error); // not those that a callback adds
+  }
+
+  /** Of those that were sent, nobody will hear the replies. */
+  failSent(error: unknown): void {
+    for (const request of this.#all()) {
+      if (!request.sent || !this.#end(request)) continue;
+      this.#onWorkInVain(request.id);
+      failSafely(request, error);
     }
+  }
+
+  #all(): PendingRequest[] {
+    return [...this.#groups.values()].flatMap(({ requests }) => [...requests.values()]);
+  }
+
+  /** There is hardly ever more than one group. */
+  #get(id: string): PendingRequest | undefined {
+    for (const { requests } of this.#groups.values()) {
+      const request = requests.get(id);
+      if (request !== undefined) return request;
+    }
+    return undefined;
+  }
+
+  readonly #abandon = (id: string): void => {
+    const request = this.#get(id);
+    if (request !== undefined && this.#end(request) && request.sent) this.#onWorkInVain(id);
+  };
+
+  #createGroup(timeoutMs: number): Group {
+    const group: Group = { requests: new Map(), timer: undefined };
+    this.#groups.set(timeoutMs, group);
+    return group;
+  }
+
+  #restart(request: PendingRequest): void {
+    request.expiresAt = now() + request.timeoutMs;
+    const { requests } = this.#groups.get(request.timeoutMs)!;
+    requests.delete(request.id);
+    requests.set(request.id, request);
+  }
+
+  #startTimer(timeoutMs: number, group: Group): void {
+    const [next] = group.requests.values();
+    const delayMs = Math.min(Math.max(next!.expiresAt - now(), 1), MAX_DELAY_MS);
+    group.timer = setTimeout(() => this.#expire(timeoutMs, group), delayMs);
+  }
+
+  #expire(timeoutMs: number, group: Group): void {
+    const time = now();
+    group.timer = undefined;
+    for (const request of group.requests.values()) {
+      if (request.expiresAt > time) break;
+      if (!this.#end(request)) continue;
+      if (request.sent) this.#onWorkInVain(request.id);
+      safely(() => request.expire());
+    }
+    if (group.requests.size > 0 && group.timer === undefined) this.#startTimer(timeoutMs, group);
+  }
+
+  /** Whether it was pending. */
+  #end({ id, timeoutMs }: PendingRequest): boolean {
+    const group = this.#groups.get(timeoutMs);
+    if (group?.requests.delete(id) !== true) return false;
+    if (group.requests.size === 0) {
+      clearTimeout(group.timer);
+      this.#groups.delete(timeoutMs);
+    }
+    return true;
   }
 }
 
-/** Nest takes a last packet without a value for the end alone. */
-function toWritePackets(reply: Reply): WritePacket[] {
-  if (reply.kind === 'error') return [{ err: truthyError(reply.error), isDisposed: true }];
-  if (reply.kind === 'end') return [{ isDisposed: true }];
-  if (!reply.last) return [{ response: reply.value }];
-  if (reply.value === undefined) return [{ response: undefined }, { isDisposed: true }];
-  return [{ response: reply.value, isDisposed: true }];
+/** Whole milliseconds: a number that takes no memory of its own. */
+function now(): number {
+  return Math.ceil(performance.now());
 }
 
-/** Nest takes an `err` that is falsy for none. */
-function truthyError(error: unknown): unknown {
-  if (error) return error;
-  return new RemoteError(error);
+function isLimited(timeoutMs: number): boolean {
+  return timeoutMs > 0 && timeoutMs !== Infinity;
+}
+
+function failSafely(request: PendingRequest, error: unknown): void {
+  safely(() => request.fail(error));
+}
+
+/** A `serializeError` that throws has no way left to tell its caller; other requests must not suffer. */
+function safely(tell: () => void): void {
+  try {
+    tell();
+  } catch {
+    // nobody is left to tell
+  }
 }

@@ -1,28 +1,34 @@
-import type { MqttConnection } from '../connection/mqtt-connection.js';
-import type { Session } from '../connection/session.js';
-import { ConnectionError, SubscriptionError } from '../errors.js';
+import { Deferred } from '../connection/deferred.js';
+import type { Subscriber } from '../connection/deliveries.js';
+import type { BrokerConnection } from '../connection/broker-connection.js';
+import type { Interest } from '../connection/subscription-plan.js';
+import { ConnectionError, type SubscriptionError } from '../errors.js';
+import type { RequestDialect } from './request-dialect.js';
+import { TopicFilter } from '../topic/topic-filter.js';
 
 interface ReplySubscription {
-  readonly session: Session;
-  readonly granted: Promise<unknown>;
-  isGranted: boolean;
+  readonly interest: Interest;
+  readonly granted: Deferred<void>;
 }
 
 const REPLY_QOS = 1;
 
-/** Subscribes to each reply topic once, and again in each session that does not know it, before a request is sent. */
+/** Subscribes to each reply topic once, before a request is sent. */
 export class ReplySubscriptions {
-  readonly #connection: MqttConnection;
+  readonly #connection: BrokerConnection;
+  readonly #owner: Subscriber;
+  readonly #onRefused: (error: SubscriptionError) => void;
   readonly #subscriptions = new Map<string, ReplySubscription>();
 
-  readonly #onRefused: (error: SubscriptionError) => void;
-
   /** @param onRefused called when a broker that granted a reply topic refuses it in a later session */
-  constructor(connection: MqttConnection, onRefused: (error: SubscriptionError) => void) {
+  constructor(
+    connection: BrokerConnection,
+    owner: Subscriber,
+    onRefused: (error: SubscriptionError) => void,
+  ) {
     this.#connection = connection;
+    this.#owner = owner;
     this.#onRefused = onRefused;
-    connection.onSession((session) => this.#renew(session));
-    connection.onClosed(() => this.#subscriptions.clear());
   }
 
   /**
@@ -30,44 +36,46 @@ export class ReplySubscriptions {
    * @throws {SubscriptionError}
    */
   async ensure(topic: string): Promise<void> {
-    const session = await this.#connection.ready();
-    const current = this.#subscriptions.get(topic);
-    const { granted } = current?.session === session ? current : this.#subscribe(topic, session);
+    await this.#connection.ready();
+    const { granted } = this.#subscriptions.get(topic) ?? this.#subscribe(topic);
+    await granted.promise;
+  }
+
+  /** Whether a request on `topic` can be sent at once. */
+  isGranted(topic: string, dialect: RequestDialect | undefined): boolean {
+    if (dialect === undefined || !this.#connection.isReady) return false;
+    return this.#subscriptions.get(dialect.replyTopic(topic))?.granted.pending === false;
+  }
+
+  /** The connection is closed for its client. */
+  clear(): void {
+    const interests = [...this.#subscriptions.values()].map(({ interest }) => interest);
+    this.#subscriptions.clear();
+    this.#connection.subscriptions.remove(interests).catch(() => undefined); // there may be no connection any more
+  }
+
+  #subscribe(topic: string): ReplySubscription {
+    const filter = TopicFilter.parse(topic);
+    const granted = new Deferred<void>();
+    const onRefused = (error: SubscriptionError): void => {
+      this.#subscriptions.delete(topic);
+      if (granted.pending) granted.reject(error);
+      else this.#onRefused(error);
+    };
+    const interest: Interest = { filter, subscription: { filter: topic, qos: REPLY_QOS }, onRefused };
+    this.#subscriptions.set(topic, { interest, granted });
+    this.#grant(interest, granted).catch((error: unknown) => granted.reject(error as Error));
+    return { interest, granted };
+  }
+
+  /** What is lost with the connection is asked for again in the next session. */
+  async #grant(interest: Interest, granted: Deferred<void>): Promise<void> {
     try {
-      await granted;
+      await this.#connection.subscriptions.add(this.#owner, [interest]);
     } catch (error) {
       if (!(error instanceof ConnectionError)) throw error;
-      await this.ensure(topic); // in the next session, if there is one
+      await this.#connection.ready();
     }
-  }
-
-  #subscribe(topic: string, session: Session): ReplySubscription {
-    const granted = this.#connection.subscribe([{ filter: topic, qos: REPLY_QOS }]);
-    const subscription: ReplySubscription = { session, granted, isGranted: false };
-    this.#subscriptions.set(topic, subscription);
-    granted.then(
-      () => (subscription.isGranted = true),
-      (error: unknown) => {
-        const isCurrent = this.#subscriptions.get(topic) === subscription;
-        if (isCurrent && error instanceof SubscriptionError) this.#subscriptions.delete(topic);
-      },
-    );
-    return subscription;
-  }
-
-  /** A session that is present knows what was granted in the last one. */
-  async #renew(session: Session): Promise<void> {
-    const renewed = [...this.#subscriptions].map(([topic, { isGranted }]) => {
-      if (!session.present || !isGranted) return this.#subscribe(topic, session).granted;
-      const granted = Promise.resolve();
-      this.#subscriptions.set(topic, { session, granted, isGranted });
-      return granted;
-    });
-    try {
-      await Promise.all(renewed);
-    } catch (error) {
-      if (!(error instanceof SubscriptionError)) throw error;
-      this.#onRefused(error);
-    }
+    if (granted.pending) granted.resolve();
   }
 }

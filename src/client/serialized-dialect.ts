@@ -1,9 +1,16 @@
 import type { Deserializer, Serializer } from '@nestjs/microservices';
 import { autoCodec } from '../codec/auto-codec.js';
 import { fromNestReply } from '../message/envelope.js';
+import { responderOf } from '../message/mqtt5-reply.js';
 import type { InboundMessage } from '../message/inbound-message.js';
 import type { Reply } from '../message/reply.js';
-import type { InboundReply, OutboundCall, OutboundPublication, RequestDialect } from './request-dialect.js';
+import type {
+  InboundReply,
+  OutboundCall,
+  OutboundPublication,
+  RequestDetails,
+  RequestDialect,
+} from './request-dialect.js';
 
 /** A dialect whose payloads are written or read by Nest's `serializer` and `deserializer` instead of a codec. */
 export class SerializedDialect implements RequestDialect {
@@ -25,10 +32,14 @@ export class SerializedDialect implements RequestDialect {
     return this.#dialect.replyTopic(topic);
   }
 
-  async encodeRequest(call: OutboundCall, id: string): Promise<OutboundPublication> {
-    if (this.#serializer === undefined) return this.#dialect.encodeRequest(call, id);
-    const { properties } = await this.#dialect.encodeRequest({ ...call, data: undefined }, id);
-    return this.#serialize({ ...call.packet, id }, properties);
+  async encodeRequest(call: OutboundCall, details: RequestDetails): Promise<OutboundPublication> {
+    if (this.#serializer === undefined) return this.#dialect.encodeRequest(call, details);
+    const { properties } = await this.#dialect.encodeRequest({ ...call, data: undefined }, details);
+    return this.#serialize({ ...call.packet, id: details.id }, properties);
+  }
+
+  encodeCancellation(id: string): OutboundPublication | undefined {
+    return this.#dialect.encodeCancellation(id);
   }
 
   async encodeEvent(call: OutboundCall): Promise<OutboundPublication> {
@@ -47,7 +58,8 @@ export class SerializedDialect implements RequestDialect {
         string,
         unknown
       >;
-      return withId(correlationId ?? reply['id'], () => fromNestReply(reply));
+      const { properties = {} } = packet;
+      return withId(correlationId ?? reply['id'], () => fromNestReply(reply), responderOf(properties));
     } catch (error) {
       return withId(correlationId ?? idOf(value), () => {
         throw error; // to the request
@@ -64,8 +76,8 @@ export class SerializedDialect implements RequestDialect {
   }
 }
 
-function withId(id: unknown, decode: () => Reply): InboundReply | undefined {
-  return typeof id === 'string' ? { id, decode } : undefined;
+function withId(id: unknown, decode: () => Reply, responder?: string): InboundReply | undefined {
+  return typeof id === 'string' ? { id, decode, responder, isLast: true } : undefined;
 }
 
 function idOf(value: unknown): unknown {

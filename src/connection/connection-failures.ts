@@ -1,34 +1,85 @@
 import type { LoggerService } from '@nestjs/common';
-import { ConnectionError } from '../errors.js';
-import { codeOf, describeFailure, isPermanentFailure } from './failure.js';
+import type { IDisconnectPacket } from 'mqtt';
+import { ConnectionError, MqttTransportError } from '../errors.js';
+import { describeBroker, type MqttConnectionOptions } from './connection-options.js';
+import { codeOf, describeDisconnect, describeError, describeFailure, kindOfFailure } from './failure.js';
+import { isFinalDisconnect, SESSION_TAKEN_OVER } from './reason-code.js';
 
-/** Why a connection could not be made, as far as is known, and what of it has been reported. */
+interface Settings {
+  /** The broker's, for messages. */
+  readonly address: string;
+  /** -1 for no end. */
+  readonly maxAttempts: number;
+  /** Whether the next attempt may have other credentials. */
+  readonly refreshesCredentials: boolean;
+  /** How many servers there are to try: what one refuses, another one may not. */
+  readonly serverCount: number;
+}
+
+/** Why there is no connection, as far as is known, what of it has been reported, and whether there is any sense in going on. */
 export class ConnectionFailures {
-  readonly #address: string;
   readonly #logger: LoggerService;
-  readonly #maxAttempts: number;
+  readonly #settings: Settings;
   #lastError: Error | undefined;
+  /** Of a connection that was made, and must not be made again. */
+  #end: ConnectionError | undefined;
   #reported: string | undefined;
   #attempts = 0;
+  #refusals = 0;
   #answered = false;
 
-  /** @param maxAttempts -1 for no end */
-  constructor(address: string, logger: LoggerService, maxAttempts: number) {
-    this.#address = address;
+  constructor(logger: LoggerService, options: MqttConnectionOptions) {
     this.#logger = logger;
-    this.#maxAttempts = maxAttempts;
+    this.#settings = {
+      address: describeBroker(options),
+      maxAttempts: options.maxConnectionAttempts ?? -1,
+      refreshesCredentials: options.refreshCredentials !== undefined,
+      serverCount: options.servers?.length ?? 1,
+    };
+  }
+
+  /** Why the broker ended a connection that must not be made again, if it did. */
+  get end(): ConnectionError | undefined {
+    return this.#end;
   }
 
   noteError(error: Error): void {
     this.#lastError = error;
   }
 
-  noteLossWhileSubscribing(): void {
-    const message = `The broker at ${this.#address} closed the connection while subscribing: not allowed?`;
-    this.#lastError ??= new ConnectionError(message, this.#address);
+  /** The broker closes the connection, and says why. */
+  noteDisconnect(packet: IDisconnectPacket, clientId = ''): void {
+    const { reasonCode = 0 } = packet;
+    const { address } = this.#settings;
+    const reason = describeDisconnect(packet);
+    const what =
+      reasonCode === SESSION_TAKEN_OVER
+        ? `Another client with the clientId "${clientId}" has taken over the session at ${address}`
+        : `The broker at ${address} closed the connection`;
+    const error = new ConnectionError(`${what} (${reason})`, address, reasonCode);
+    this.#lastError = error;
+    if (isFinalDisconnect(reasonCode)) this.#end = error;
+    else this.#logger.warn(`The broker closes the connection (${reason})`);
   }
 
-  /** A broker has answered; what fails from now on has another reason than what failed before. */
+  noteLoss(isFirst: boolean): void {
+    const { address } = this.#settings;
+    const cause = this.#lastError;
+    if (cause instanceof MqttTransportError || (isFirst && cause !== undefined)) return;
+    const why = cause && ` (${describeError(cause)})`;
+    const message = isFirst
+      ? `The broker at ${address} closed the connection while subscribing: not allowed?`
+      : `Lost the connection to ${address}${why ?? ''}`;
+    this.#lastError = new ConnectionError(message, address, undefined, { cause });
+  }
+
+  /** An attempt begins; what fails from now on has another reason than what failed before. */
+  noteAttempt(): void {
+    this.#lastError = undefined;
+    this.#answered = false;
+  }
+
+  /** A broker has answered. */
   noteConnack(): void {
     this.#lastError = undefined;
     this.#answered = true;
@@ -37,35 +88,48 @@ export class ConnectionFailures {
   /** Everything is as it should be: what fails from now on is news. */
   noteReady(): void {
     this.#reported = undefined;
+    this.#attempts = 0;
+    this.#refusals = 0;
   }
 
   /** A first connection is about to be made. */
   noteStart(): void {
-    this.#lastError = undefined;
-    this.#reported = undefined;
-    this.#attempts = 0;
+    this.noteAttempt();
+    this.noteReady();
+    this.#end = undefined;
   }
 
-  /** Counts an attempt that failed; whether there is no sense in another one. */
-  isFinal(): boolean {
-    return ++this.#attempts === this.#maxAttempts || isPermanentFailure(this.#lastError);
+  /**
+   * Whether there is no sense in another attempt after the one that failed.
+   * @param isFirst whether there was no connection yet, for which the credentials could have been right
+   */
+  isFinal(isFirst: boolean): boolean {
+    if (this.#end !== undefined) return true;
+    const { maxAttempts, refreshesCredentials, serverCount } = this.#settings;
+    const kind = kindOfFailure(this.#lastError);
+    const isMistake = kind === 'configuration' || (kind === 'credentials' && !refreshesCredentials);
+    this.#refusals = kind === 'permanent' || (isFirst && isMistake) ? this.#refusals + 1 : 0;
+    if (this.#refusals >= serverCount) return true;
+    return (isFirst || kind === 'credentials') && ++this.#attempts === maxAttempts;
   }
 
-  /** One line for each new reason, not for each attempt. */
-  report(): void {
+  /** One line for each connection that was lost, and for each new reason for which there is none, not for each attempt. */
+  report(lost: boolean): void {
+    if (lost) {
+      this.#logger.warn(`Lost the connection to ${this.#settings.address}, connecting again`);
+      return;
+    }
     const { message } = this.toError();
-    this.#answered = false;
     if (message !== this.#reported) this.#logger.error(`${message}; trying again`);
     this.#reported = message;
   }
 
-  toError(): ConnectionError {
-    const cause = this.#lastError;
-    if (cause instanceof ConnectionError) return cause;
+  toError(): MqttTransportError {
+    const cause = this.#end ?? this.#lastError;
+    if (cause instanceof MqttTransportError) return cause;
+    const { address } = this.#settings;
     const code = cause && codeOf(cause);
-    const message = `Cannot connect to ${this.#address} (${describeFailure(cause, this.#answered)})`;
-    return new ConnectionError(message, this.#address, typeof code === 'number' ? code : undefined, {
-      cause,
-    });
+    const message = `Cannot connect to ${address} (${describeFailure(cause, this.#answered)})`;
+    return new ConnectionError(message, address, typeof code === 'number' ? code : undefined, { cause });
   }
 }

@@ -5,6 +5,7 @@ import type { MqttClient } from 'mqtt';
  * acknowledgement, for ever if the broker has gone: here a lost connection or the deadline ends it.
  */
 export function endClient(client: MqttClient, timeoutMs: number): Promise<void> {
+  if ((client.stream as MqttClient['stream'] | undefined) === undefined) return Promise.resolve(); // never connected
   return new Promise((resolve) => {
     const timer = setTimeout(finish, timeoutMs);
     function finish(): void {

@@ -1,6 +1,7 @@
 import type { IDisconnectPacket } from 'mqtt';
-import { printable } from '../errors.js';
-import { describeReasonCode, isPermanentRefusal } from './reason-code.js';
+import { ConfigurationError, printable } from '../errors.js';
+import { describeTlsFailure } from './tls-failure.js';
+import { describeReasonCode, isPermanentRefusal, isRefusalOfCredentials } from './reason-code.js';
 
 const UNSUPPORTED_VERSION: ReadonlySet<unknown> = new Set([0x01, 0x84]);
 
@@ -11,7 +12,10 @@ const UNSUPPORTED_VERSION: ReadonlySet<unknown> = new Set([0x01, 0x84]);
 export function describeFailure(error: Error | undefined, answered: boolean): string {
   if (error === undefined && answered) return 'the broker closed it';
   if (error === undefined) return 'it was closed before the CONNACK: another protocol, or MQTT version?';
+  const tls = describeTlsFailure(error);
+  if (tls !== undefined) return tls;
   const code = codeOf(error);
+  if (code === 'ECONNRESET' && !answered) return `${error.message}: is this its port, with TLS or without?`;
   if (code === undefined) return `${error.message}: is this an MQTT broker?`;
   const hint = UNSUPPORTED_VERSION.has(code) ? ': try another protocolVersion, 4 for MQTT 3.1.1 or 5' : '';
   return `${describeError(error)}${hint}`;
@@ -31,10 +35,15 @@ export function describeDisconnect({ reasonCode = 0, properties }: IDisconnectPa
   return properties?.reasonString === undefined ? reason : printable(`${reason}: ${properties.reasonString}`);
 }
 
-/** Whether the broker would refuse the same CONNECT again. */
-export function isPermanentFailure(error: Error | undefined): boolean {
+/** Whether the same attempt would fail again: `passing` if it need not. */
+export function kindOfFailure(
+  error: Error | undefined,
+): 'configuration' | 'credentials' | 'permanent' | 'passing' {
+  if (error instanceof ConfigurationError) return 'configuration';
   const code = error && codeOf(error);
-  return typeof code === 'number' && isPermanentRefusal(code);
+  if (typeof code !== 'number') return 'passing';
+  if (isRefusalOfCredentials(code)) return 'credentials';
+  return isPermanentRefusal(code) ? 'permanent' : 'passing';
 }
 
 /** The Reason Code of a CONNACK, or the name of a system error. */

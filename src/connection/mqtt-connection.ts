@@ -1,309 +1,77 @@
-import { Socket } from 'node:net';
-import { Logger } from '@nestjs/common';
 import type { MqttEvents } from '@nestjs/microservices';
-import { connect, type IConnackPacket, type MqttClient } from 'mqtt';
-import { distinctUntilChanged, ReplaySubject, type Observable } from 'rxjs';
-import { ConfigurationError, ConnectionError, SubscriptionError } from '../errors.js';
-import type { InboundMessage } from '../message/inbound-message.js';
-import type { MqttRecordOptions } from '../message/mqtt-record.js';
-import { describeBroker, toMqttJsOptions, type MqttConnectionOptions } from './connection-options.js';
-import { ConnectionFailures } from './connection-failures.js';
-import { Deferred } from './deferred.js';
-import { describeDisconnect, describeError } from './failure.js';
-import { InboundPublishes } from './inbound-publishes.js';
-import { MqttStatus } from './mqtt-status.js';
-import { endClient } from './end-client.js';
-import { Publisher } from './publisher.js';
-import { guardReplay } from './replay-guard.js';
-import { toSession, type Session } from './session.js';
-import { unsubscribe } from './unsubscribe.js';
-import { subscribe, type SubscriptionGrant, type SubscriptionRequest } from './subscribe.js';
+import type { MqttClient } from 'mqtt';
+import type { Observable } from 'rxjs';
+import { ConfigurationError } from '../errors.js';
+import { BrokerConnection } from './broker-connection.js';
+import type { ConnectionHealth } from './connection-health.js';
+import type { MqttConnectionOptions } from './connection-options.js';
+import type { MqttStatus } from './mqtt-status.js';
 
-/** Runs after each CONNACK, the first one before `open()` resolves. */
-type SessionListener = (session: Session) => Promise<void> | void;
-type MessageListener = (message: InboundMessage) => void;
-/** Runs when the connection is closed for good, and will not be made again by itself. */
-type ClosedListener = (error: Error) => void;
-
-const SUBSCRIBE_TIMEOUT_MS = 10_000;
-const SUBSCRIBE_BATCH_SIZE = 100;
-const CLOSE_TIMEOUT_MS = 5_000;
-const SESSION_RETRY_MS = 5_000;
+const connections = new WeakMap<MqttConnection, BrokerConnection>();
 
 /**
- * One connection to a broker: owns MQTT.js and its events, makes the connection again when it is lost, and tells its
- * users of each new session, so that they subscribe to what they need.
+ * What servers and clients see of a connection.
+ * @throws {ConfigurationError}
+ */
+export function brokerConnectionOf(connection: MqttConnection): BrokerConnection {
+  const found = connections.get(connection);
+  if (found === undefined) throw new ConfigurationError('connection must be an MqttConnection');
+  return found;
+}
+
+/**
+ * One connection to a broker, which a server and any number of clients share: `new ServerMqtt({ connection })`,
+ * `new ClientMqtt({ connection })`. It is made with the first of them that needs it, and closed with the last one. What concerns the connection is
+ * said here, not there; `concurrency` of the server does not become its Receive Maximum.
+ *
+ * @example
+ * ```ts
+ * const connection = new MqttConnection({ url: 'mqtt://localhost:1883', protocolVersion: 5 });
+ * const server = new ServerMqtt({ connection, concurrency: 100 });
+ * const client = new ClientMqtt({ connection });
+ * ```
  */
 export class MqttConnection {
-  /** The broker's address, without credentials. */
-  readonly address: string;
-  readonly status: Observable<MqttStatus>;
-  readonly #logger: Logger;
-  readonly #options: MqttConnectionOptions;
-  readonly #status = new ReplaySubject<MqttStatus>(1);
-  readonly #failures: ConnectionFailures;
-  readonly #publisher: Publisher;
-  readonly #inbound = new InboundPublishes();
-  readonly #sessionListeners: SessionListener[] = [];
-  readonly #messageListeners: MessageListener[] = [];
-  readonly #closedListeners: ClosedListener[] = [];
-  readonly #eventListeners: { event: keyof MqttEvents; listener: MqttEvents[keyof MqttEvents] }[] = [];
-  #client: MqttClient | undefined;
-  /** Settled by the first session, or by what keeps it from coming. */
-  #opening: Deferred<void> | undefined;
-  #session: Session | undefined;
-  /** Settled by each session in turn. */
-  #ready = new Deferred<Session>();
-  #closing: Promise<void> | undefined;
-  #closeCalls = 0;
+  readonly #connection: BrokerConnection;
 
-  /**
-   * @param owner whose log lines these are
-   * @throws {ConfigurationError}
-   */
-  constructor(options: MqttConnectionOptions, owner: string) {
-    this.#logger = new Logger(owner);
-    toMqttJsOptions(options); // wrong options show at construction
-    this.#options = options;
-    this.address = describeBroker(options);
-    this.status = this.#status.pipe(distinctUntilChanged());
-    this.#failures = new ConnectionFailures(this.address, this.#logger, options.maxConnectionAttempts ?? -1);
-    this.#publisher = new Publisher(this.address);
+  /** @throws {ConfigurationError} if an option is wrong */
+  constructor(options: MqttConnectionOptions = {}) {
+    this.#connection = new BrokerConnection(options, MqttConnection.name);
+    connections.set(this, this.#connection);
   }
 
-  /** MQTT.js's client, `undefined` before `open()` and after `close()`. */
-  get client(): MqttClient | undefined {
-    return this.#client;
+  /** What it does: `connected`, `disconnected`, `reconnecting`, `closed`. */
+  get status(): Observable<MqttStatus> {
+    return this.#connection.status;
+  }
+
+  /** How it is now. */
+  health(): ConnectionHealth {
+    return this.#connection.health();
+  }
+
+  /** Listens to an event of MQTT.js's client, on this one and on those that follow it. */
+  on<K extends keyof MqttEvents>(event: K, callback: MqttEvents[K]): void {
+    this.#connection.on(event, callback);
   }
 
   /**
-   * Connects, and resolves when every session listener has done its part. Calls while it is open share one promise.
-   * @throws {ConnectionError} if the broker cannot be reached (`maxConnectionAttempts`) or refuses the connection
+   * MQTT.js's client.
+   * @throws if nobody uses the connection
    */
-  async open(): Promise<void> {
-    if (this.#closing !== undefined) await this.#afterClosing(this.#closing);
-    this.#opening ??= this.#start();
-    return this.#opening.promise;
+  unwrap<T = MqttClient>(): T {
+    const { client } = this.#connection;
+    if (client === undefined) throw new Error('Not initialized: no server or client uses the connection.');
+    return client as T;
   }
 
-  /** Disconnects after what is on its way out, within 5 s. What is not published by then fails. */
+  /** Disconnects, whoever uses it still; it is made again with the next one who does. */
   close(): Promise<void> {
-    const error = new ConnectionError(`The connection to ${this.address} was closed`, this.address);
-    this.#closeCalls++;
-    this.#inbound.flush();
-    return this.#end(error);
+    return this.#connection.closeForAll();
   }
 
-  onSession(listener: SessionListener): void {
-    this.#sessionListeners.push(listener);
+  /** For Nest, where the connection is a provider: servers and clients have been closed by then. */
+  onApplicationShutdown(): Promise<void> {
+    return this.close();
   }
-
-  onMessage(listener: MessageListener): void {
-    this.#messageListeners.push(listener);
-  }
-
-  onClosed(listener: ClosedListener): void {
-    this.#closedListeners.push(listener);
-  }
-
-  /**
-   * The session, once its listeners have done their part; while the connection is lost, the next one.
-   * @throws {ConnectionError} if it is closed
-   */
-  async ready(): Promise<Session> {
-    this.#connected();
-    return this.#ready.promise;
-  }
-
-  /** Listens to an event of MQTT.js, on this client and on those that follow it after `close()`. */
-  on<K extends keyof MqttEvents>(event: K, listener: MqttEvents[K]): void {
-    this.#eventListeners.push({ event, listener });
-    this.#client?.on(event, listener as never); // MQTT.js and Nest type the same events apart
-  }
-
-  /**
-   * Subscribes once: a session listener asks again when the session is lost.
-   * @throws {SubscriptionError}
-   */
-  async subscribe(requests: readonly SubscriptionRequest[]): Promise<readonly SubscriptionGrant[]> {
-    const shared = requests.filter(({ filter }) => filter.startsWith('$share/'));
-    if (shared.length > 0 && this.#session?.sharedSubscriptions === false)
-      throw noSharedSubscriptions(shared);
-    return subscribe(this.#connected(), requests, {
-      timeoutMs: this.#options.subscribeTimeoutMs ?? SUBSCRIBE_TIMEOUT_MS,
-      batchSize: this.#options.subscribeBatchSize ?? SUBSCRIBE_BATCH_SIZE,
-      broker: this.address,
-    });
-  }
-
-  /**
-   * Resolves when the broker has confirmed; at once when there is no connection, which has no subscriptions.
-   * @throws {SubscriptionError} if it does not within the time of a subscription
-   */
-  async unsubscribe(filters: readonly string[]): Promise<void> {
-    if (this.#session === undefined) return;
-    const timeoutMs = this.#options.subscribeTimeoutMs ?? SUBSCRIBE_TIMEOUT_MS;
-    await unsubscribe(this.#connected(), filters, timeoutMs);
-  }
-
-  /**
-   * Resolves when the broker has acknowledged the message (QoS 1 and 2) or it has been written (QoS 0).
-   * @throws {PublishError}
-   */
-  async publish(topic: string, payload: Buffer | string, options: MqttRecordOptions): Promise<void> {
-    return this.#publisher.publish(this.#connected(), topic, payload, options);
-  }
-
-  #connected(): MqttClient {
-    if (this.#client !== undefined) return this.#client;
-    throw new ConnectionError(`Not connected to ${this.address}`, this.address);
-  }
-
-  /** A `close()` that comes while an `open()` waits for the one before it is for that `open()`. */
-  async #afterClosing(closing: Promise<void>): Promise<void> {
-    const calls = this.#closeCalls;
-    await closing;
-    if (this.#closeCalls !== calls) {
-      throw new ConnectionError(`The connection to ${this.address} was closed`, this.address);
-    }
-  }
-
-  #start(): Deferred<void> {
-    this.#failures.noteStart();
-    const { url, options } = toMqttJsOptions(this.#options);
-    try {
-      this.#client = connect(url, options);
-    } catch (cause) {
-      const { message } = cause as Error;
-      throw new ConfigurationError(`Cannot connect to ${this.address}: ${message}`, { cause });
-    }
-    this.#listen(this.#client);
-    return new Deferred();
-  }
-
-  #listen(client: MqttClient): void {
-    const own = (handle: () => void) => () => {
-      if (client === this.#client) handle(); // not one that was closed
-    };
-    client.on('connect', (connack) => own(() => this.#onConnect(client, connack))());
-    client.on('error', (error) => own(() => this.#onError(client, error))());
-    client.on(
-      'close',
-      own(() => this.#onClose(client)),
-    );
-    client.on(
-      'reconnect',
-      own(() => this.#status.next(MqttStatus.RECONNECTING)),
-    );
-    client.on('disconnect', (packet) => own(() => this.#onDisconnect(describeDisconnect(packet)))());
-    guardReplay(client);
-    client.on('packetsend', ({ cmd }) => {
-      if (cmd === 'disconnect') this.#inbound.end();
-    });
-    client.on('packetreceive', (packet) => {
-      if (packet.cmd === 'connack') this.#failures.noteConnack();
-      this.#inbound.onPacket(packet);
-    });
-    client.on('message', (topic, payload, packet) => {
-      const message = this.#inbound.receive(client, topic, payload, packet);
-      if (message !== undefined) for (const listener of this.#messageListeners) listener(message);
-    });
-    for (const { event, listener } of this.#eventListeners) client.on(event, listener as never);
-  }
-
-  #onConnect(client: MqttClient, connack: IConnackPacket): void {
-    setNoDelay(client);
-    this.#logger.log(`Connected to ${this.address}`);
-    this.#status.next(MqttStatus.CONNECTED);
-    const session = toSession(client, connack);
-    this.#session = session;
-    void this.#startSession(session); // settles `open()`, reports by itself
-  }
-
-  async #startSession(session: Session): Promise<void> {
-    try {
-      for (const listener of this.#sessionListeners) await listener(session);
-      if (this.#session !== session) return;
-      this.#failures.noteReady();
-      this.#ready.resolve(session);
-      this.#opening?.resolve();
-    } catch (error) {
-      if (this.#session !== session) return; // the connection was lost: the next session starts over
-      if (this.#opening?.pending) await this.#end(error as Error);
-      else this.#startAgain(session, error as Error);
-    }
-  }
-
-  /** What was granted once is refused, or not answered: it is asked for again on the same connection. */
-  #startAgain(session: Session, { message }: Error): void {
-    this.#logger.error(`${message}; trying again in ${SESSION_RETRY_MS} ms`);
-    setTimeout(() => {
-      if (this.#session === session) void this.#startSession(session); // reports by itself
-    }, SESSION_RETRY_MS).unref();
-  }
-
-  #onDisconnect(reason: string): void {
-    this.#status.next(MqttStatus.DISCONNECTED);
-    this.#logger.warn(`The broker closes the connection (${reason})`);
-  }
-
-  #onError(client: MqttClient, error: Error): void {
-    this.#failures.noteError(error);
-    if (client.connected) this.#logger.error(describeError(error));
-  }
-
-  #onClose(client: MqttClient): void {
-    const lost = this.#session !== undefined;
-    this.#session = undefined;
-    this.#publisher.onLost();
-    if (!this.#ready.pending) this.#ready = new Deferred();
-    if (lost && this.#opening?.pending) this.#failures.noteLossWhileSubscribing();
-    this.#status.next(MqttStatus.CLOSED);
-    const retries = client.options.reconnectPeriod !== 0;
-    if (this.#opening?.pending) this.#onFailedAttempt(retries);
-    else if (lost)
-      this.#logger.warn(`Lost the connection to ${this.address}${retries ? ', connecting again' : ''}`);
-    else this.#failures.report();
-    if (!retries && this.#client === client) void this.#end(this.#failures.toError()); // does not reject
-  }
-
-  #onFailedAttempt(retries: boolean): void {
-    if (this.#failures.isFinal() || !retries)
-      void this.#end(this.#failures.toError()); // does not reject
-    else this.#failures.report();
-  }
-
-  /** Back to the state before `open()`, which fails with the error if it waits. */
-  #end(error: Error): Promise<void> {
-    this.#closing ??= this.#endClient(error).finally(() => (this.#closing = undefined));
-    return this.#closing;
-  }
-
-  async #endClient(error: Error): Promise<void> {
-    const [client, opening, ready] = [this.#client, this.#opening, this.#ready];
-    if (client === undefined) return;
-    this.#opening = undefined;
-    this.#client = undefined;
-    this.#session = undefined;
-    this.#ready = new Deferred();
-    for (const listener of this.#closedListeners) listener(error);
-    await endClient(client, CLOSE_TIMEOUT_MS);
-    this.#publisher.abandon();
-    this.#status.next(MqttStatus.CLOSED);
-    ready.reject(error);
-    opening?.reject(error);
-  }
-}
-
-/** MQTT.js leaves Nagle's algorithm on, which costs concurrent requests a quarter of their rate or more. */
-function setNoDelay({ stream }: MqttClient): void {
-  if (stream instanceof Socket) stream.setNoDelay(true);
-}
-
-function noSharedSubscriptions(shared: readonly SubscriptionRequest[]): SubscriptionError {
-  const filters = shared.map(({ filter }) => `"${filter}"`).join(', ');
-  return new SubscriptionError(
-    `The broker offers no Shared Subscriptions, which ${filters} would be`,
-    shared.map(({ filter }) => ({ filter })),
-  );
 }

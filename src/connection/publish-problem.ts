@@ -1,20 +1,20 @@
-import type { MqttClient } from 'mqtt';
 import { PublishError } from '../errors.js';
 import type { MqttRecordOptions, PublishProperties } from '../message/mqtt-record.js';
 import { topicNameProblem } from '../topic/topic-name.js';
 
 const MAX_EXPIRY_SECONDS = 0xffff_ffff;
+const MAX_TOPIC_ALIAS = 65_535;
 const MAX_BYTES = 65_535;
 const TEXT = `a string without null characters of up to ${MAX_BYTES} bytes`;
 
 /** A message that is not valid, before it is given to MQTT.js. */
-export function cannotPublish(topic: string, problem: string): PublishError {
-  return new PublishError(`Cannot publish to "${topic}": ${problem}`, topic);
+export function cannotPublish(topic: string, problem: string, reasonCode?: number): PublishError {
+  return new PublishError(`Cannot publish to "${topic}": ${problem}`, topic, reasonCode);
 }
 
 /** Why a message must not be given to MQTT.js, which would break the connection over it or never answer. */
 export function publishProblem(
-  { options, serverProperties }: MqttClient,
+  protocolVersion: number | undefined,
   topic: string,
   payload: unknown,
   { qos, properties = {} }: MqttRecordOptions,
@@ -22,8 +22,8 @@ export function publishProblem(
   if (typeof payload !== 'string' && !(payload instanceof Uint8Array))
     return 'the payload must be a string or bytes';
   const problem = topicNameProblem(topic) ?? qosProblem(qos);
-  if (problem !== undefined || options.protocolVersion !== 5) return problem;
-  return propertiesProblem(properties, serverProperties?.topicAliasMaximum ?? 0);
+  if (problem !== undefined || protocolVersion !== 5) return problem;
+  return propertiesProblem(properties);
 }
 
 function qosProblem(qos: unknown): string | undefined {
@@ -31,7 +31,7 @@ function qosProblem(qos: unknown): string | undefined {
   return `the QoS must be 0, 1 or 2, not ${JSON.stringify(qos)}`;
 }
 
-type Check = (value: unknown, topicAliasMaximum: number) => string | undefined;
+type Check = (value: unknown) => string | undefined;
 
 /** What each property of a PUBLISH must be: section 3.3.2.3. MQTT.js writes half of a packet with a longer string. */
 const CHECKS: Readonly<Record<string, Check>> = {
@@ -41,10 +41,10 @@ const CHECKS: Readonly<Record<string, Check>> = {
     isInteger(value, 0, MAX_EXPIRY_SECONDS)
       ? undefined
       : `the message expiry must be seconds from 0 to ${MAX_EXPIRY_SECONDS}, not ${String(value)}`,
-  topicAlias: (value, maximum) =>
-    isInteger(value, 1, maximum)
+  topicAlias: (value) =>
+    isInteger(value, 1, MAX_TOPIC_ALIAS)
       ? undefined
-      : `the Topic Alias must be from 1 to the broker's maximum of ${maximum}, not ${String(value)}`,
+      : `the Topic Alias must be from 1 to ${MAX_TOPIC_ALIAS}, not ${String(value)}`,
   responseTopic: (value) => {
     const problem = typeof value === 'string' ? topicNameProblem(value) : 'it must be a string';
     return problem === undefined ? undefined : `the Response Topic is invalid: ${problem}`;
@@ -57,12 +57,12 @@ const CHECKS: Readonly<Record<string, Check>> = {
   contentType: (value) => (isText(value) ? undefined : `the Content Type must be ${TEXT}`),
 };
 
-function propertiesProblem(properties: PublishProperties, topicAliasMaximum: number): string | undefined {
+function propertiesProblem(properties: PublishProperties): string | undefined {
   for (const [name, value] of Object.entries(properties)) {
     if (value === undefined) continue;
     const check = Object.hasOwn(CHECKS, name) ? CHECKS[name] : undefined;
     if (check === undefined) return `"${name}" is no property of a PUBLISH`;
-    const problem = check(value, topicAliasMaximum);
+    const problem = check(value);
     if (problem !== undefined) return problem;
   }
   return undefined;

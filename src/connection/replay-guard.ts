@@ -1,7 +1,6 @@
 import type { MqttClient } from 'mqtt';
 
-/** On how many connections in a row a message may be the last thing the broker sees before it closes them. */
-const MAX_ATTEMPTS = 3;
+const DEFAULT_MAX_ATTEMPTS = 3;
 
 /** What MQTT.js says of a message that is taken out. */
 export const MESSAGE_REMOVED = 'Message removed';
@@ -9,9 +8,10 @@ export const MESSAGE_REMOVED = 'Message removed';
 /**
  * A broker that refuses a QoS 1 or QoS 2 message by closing the connection gets it again on the next one: MQTT.js
  * sends what is unacknowledged first, one by one, and emits `connect` when all is acknowledged. One such message would be
- * the end of everything; it is taken out after three connections in a row, upon which its publish fails.
+ * the end of everything; it is taken out after some connections in a row, upon which its publish fails.
+ * @param maxAttempts on how many connections in a row a message may be the last thing that the broker sees before it closes them
  */
-export function guardReplay(client: MqttClient): void {
+export function guardReplay(client: MqttClient, maxAttempts = DEFAULT_MAX_ATTEMPTS): void {
   let replaying = false;
   let sent: number | undefined;
   let suspect: number | undefined;
@@ -34,6 +34,6 @@ export function guardReplay(client: MqttClient): void {
     if (culprit === undefined) return;
     strikes = suspect === culprit ? strikes + 1 : 1;
     suspect = culprit;
-    if (strikes === MAX_ATTEMPTS) setImmediate(() => client.removeOutgoingMessage(culprit)); // MQTT.js ends its replay first
+    if (strikes === maxAttempts) setImmediate(() => client.removeOutgoingMessage(culprit)); // MQTT.js ends its replay first
   });
 }

@@ -1,4 +1,5 @@
 import type { IConnackPacket, MqttClient } from 'mqtt';
+import type { MqttConnectionOptions } from './connection-options.js';
 
 /** What the broker said when it accepted the connection. */
 export interface Session {
@@ -10,6 +11,11 @@ export interface Session {
   readonly subscriptionIdentifiers: boolean;
   /** `false` only if the broker says so, which on MQTT 3.1.1 it cannot. */
   readonly sharedSubscriptions: boolean;
+}
+
+/** Whether the broker keeps the session when the connection is lost. */
+export function isSessionKept({ clean, protocolVersion, properties }: MqttConnectionOptions): boolean {
+  return clean === false && (protocolVersion !== 5 || (properties?.sessionExpiryInterval ?? 0) > 0);
 }
 
 export function toSession({ options }: MqttClient, { sessionPresent, properties }: IConnackPacket): Session {

@@ -12,10 +12,29 @@ export interface Envelope {
   readonly id?: string;
   readonly replyTo?: string;
   readonly metadata?: Readonly<Record<string, string>>;
+  /** How long the requester waits for the first reply. */
+  readonly timeoutMs?: number;
+  /** Several responders may answer, and are to say who they are. */
+  readonly replies?: 'many';
 }
 
-const ENVELOPE_KEYS: ReadonlySet<string> = new Set(['pattern', 'data', 'id', 'replyTo', 'metadata']);
-const REPLY_KEYS: ReadonlySet<string> = new Set(['id', 'response', 'isDisposed', 'err', 'status']);
+const ENVELOPE_KEYS: ReadonlySet<string> = new Set([
+  'pattern',
+  'data',
+  'id',
+  'replyTo',
+  'metadata',
+  'timeoutMs',
+  'replies',
+]);
+const REPLY_KEYS: ReadonlySet<string> = new Set([
+  'id',
+  'response',
+  'isDisposed',
+  'err',
+  'status',
+  'responder',
+]);
 const PATTERN = Buffer.from('"pattern"');
 const BRACE = 0x7b;
 
@@ -39,13 +58,20 @@ export function decodeEnvelope(
   if (payload[0] !== BRACE || !payload.includes(PATTERN)) return undefined;
   const value = parseObject(payload, ENVELOPE_KEYS);
   if (value === undefined) return undefined;
-  const { id, replyTo, metadata } = value;
-  const wellTyped = isOptionalString(id) && isOptionalString(replyTo) && isOptionalMetadata(metadata);
+  const { id, replyTo, metadata, timeoutMs, replies } = value;
+  const wellTyped =
+    isOptionalString(id) &&
+    isOptionalString(replyTo) &&
+    isOptionalMetadata(metadata) &&
+    isOptionalTimeout(timeoutMs) &&
+    (replies === undefined || replies === 'many');
   return wellTyped && safely(() => namesTopic(value['pattern'])) ? (value as unknown as Envelope) : undefined;
 }
 
-export function encodeEnvelopeReply(id: string, reply: Reply): string {
-  return jsonCodec.encode(toNestReply(id, reply)).payload as string;
+/** @param responder who answers, where the requester asks for it */
+export function encodeEnvelopeReply(id: string, reply: Reply, responder?: string): string {
+  const packet = toNestReply(id, reply);
+  return jsonCodec.encode(responder === undefined ? packet : { ...packet, responder }).payload as string;
 }
 
 /** A reply as Nest's `WritePacket` with an `id`. */
@@ -56,10 +82,17 @@ export function toNestReply(id: string, reply: Reply): Record<string, unknown> {
 }
 
 /** Reads a reply of a Nest server; `undefined` if the payload is none. */
-export function decodeEnvelopeReply(payload: Buffer): { id: string; reply: Reply } | undefined {
+export function decodeEnvelopeReply(
+  payload: Buffer,
+): { id: string; reply: Reply; responder: string | undefined } | undefined {
   const value = payload[0] === BRACE ? parseObject(payload, REPLY_KEYS) : undefined;
-  const id = value?.['id'];
-  return value === undefined || typeof id !== 'string' ? undefined : { id, reply: fromNestReply(value) };
+  if (value === undefined || typeof value['id'] !== 'string') return undefined;
+  const { id, responder } = value;
+  return {
+    id,
+    reply: fromNestReply(value),
+    responder: typeof responder === 'string' ? responder : undefined,
+  };
 }
 
 /** The opposite of {@link toNestReply}, for what a custom deserializer makes of a reply. */
@@ -86,6 +119,10 @@ function isOptionalMetadata(value: unknown): boolean {
     value !== null &&
     Object.values(value).every((entry) => typeof entry === 'string')
   );
+}
+
+function isOptionalTimeout(value: unknown): boolean {
+  return value === undefined || (typeof value === 'number' && value > 0);
 }
 
 function isOptionalString(value: unknown): boolean {

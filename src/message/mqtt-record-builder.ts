@@ -52,6 +52,16 @@ export class MqttRecordBuilder<TData = unknown> {
     return this.setProperties({ userProperties: { [name]: value } });
   }
 
+  /**
+   * For `send`: how long to wait for the first reply and, in a stream, for each further one, in milliseconds; 0 for ever.
+   * @throws {ConfigurationError} if it is no number from 0 up
+   */
+  setTimeoutMs(timeoutMs: number): this {
+    if (!(timeoutMs >= 0))
+      throw new ConfigurationError(`The timeout must be 0 ms or more, not ${String(timeoutMs)}`);
+    return this.#set({ timeoutMs });
+  }
+
   /** Where a peer is to answer. `send` sets its own. */
   setResponseTopic(responseTopic: string): this {
     return this.setProperties({ responseTopic });

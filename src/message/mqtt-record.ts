@@ -16,6 +16,11 @@ export interface MqttRecordOptions {
   /** The DUP flag. The protocol sets it on what is sent again; there is hardly ever a reason to. */
   readonly dup?: boolean | undefined;
   readonly properties?: PublishProperties | undefined;
+  /**
+   * For `send`: how long to wait for the first reply and, in a stream, for each further one, in milliseconds; 0 for
+   * ever. Default: the client's.
+   */
+  readonly timeoutMs?: number | undefined;
 }
 
 /**

@@ -8,7 +8,7 @@ import type { OutcomeLog } from './outcome-log.js';
 import type { Outcome } from './outcome.js';
 
 interface ConclusionSettings {
-  readonly publish: (topic: string, payload: Buffer | string, options: MqttRecordOptions) => Promise<void>;
+  readonly publish: (topic: string, payload: Buffer | string, options: MqttRecordOptions) => Promise<unknown>;
   readonly protocolVersion: number;
   readonly log: OutcomeLog;
 }
@@ -30,6 +30,16 @@ export class Conclusion {
     switch (outcome.kind) {
       case 'handled':
         if (route.ack !== 'manual') decide(ACKNOWLEDGE);
+        return;
+      case 'expired':
+        this.#settings.log.expired();
+        decide(ACKNOWLEDGE);
+        return;
+      case 'cancelled':
+        decide(ACKNOWLEDGE);
+        return;
+      case 'left':
+        decide(WITHHOLD);
         return;
       case 'unanswered':
       case 'unanswerable':
@@ -61,7 +71,7 @@ export class Conclusion {
     }
   }
 
-  #bury(
+  async #bury(
     deadLetter: string,
     handler: string,
     message: InboundMessage,
@@ -71,7 +81,7 @@ export class Conclusion {
     const { topic, payload } = message;
     const letter = { topic, payload, error: describeError(error), attempts, handler, time: new Date() };
     const { payload: content, options } = encodeDeadLetter(letter, message, this.#settings.protocolVersion);
-    return this.#settings.publish(deadLetter, content, options);
+    await this.#settings.publish(deadLetter, content, options);
   }
 }
 

@@ -1,19 +1,29 @@
 import type { LoggerService } from '@nestjs/common';
+import { RpcException } from '@nestjs/microservices';
+import type { PublishReceipt } from '../connection/publisher.js';
 import type { MqttRecordOptions } from '../message/mqtt-record.js';
 import { Conclusion } from './conclusion.js';
 import { Dispatcher } from './dispatcher.js';
+import type { HandlerRoute } from './handler-route.js';
 import { HandlerRunner } from './handler-runner.js';
-import type { MqttContext } from './mqtt-context.js';
+import type { MqttContext } from '../message/mqtt-context.js';
+import { OpenRequests } from './open-requests.js';
 import { OutcomeLog } from './outcome-log.js';
+import { replyTopicRule } from './reply-topic-rule.js';
 import { Responder } from './responder.js';
 import { Router } from './router.js';
 import type { ServerMqttOptions } from './server-options.js';
-import type { SubscriptionPlan } from './subscription-plan.js';
 import { WorkQueue } from './work-queue.js';
 
 /** The way of a message from the connection to its acknowledgement, once set up. */
 export interface Pipeline {
   readonly dispatcher: Dispatcher;
+  count(): {
+    readonly running: number;
+    readonly waiting: number;
+    readonly dropped: number;
+    readonly expired: number;
+  };
   /** Takes no more messages, and resolves when all that it has are handled, or `timeoutMs` later. */
   drain(timeoutMs: number): Promise<void>;
 }
@@ -22,39 +32,76 @@ interface PipelineSettings {
   readonly options: ServerMqttOptions;
   readonly logger: LoggerService;
   readonly concurrency: number;
+  readonly protocolVersion: number;
   /** Whether the broker keeps what is unacknowledged. */
   readonly keepsSession: boolean;
-  readonly publish: (topic: string, payload: Buffer | string, options: MqttRecordOptions) => Promise<void>;
+  readonly cancellations: HandlerRoute | undefined;
+  readonly responderName: () => string;
+  readonly publish: (
+    topic: string,
+    payload: Buffer | string,
+    options: MqttRecordOptions,
+  ) => Promise<PublishReceipt>;
   readonly normalizePattern: (pattern: unknown) => unknown;
   readonly withHooks: (context: MqttContext, run: () => Promise<void>) => Promise<void>;
 }
 
 const MAX_QUEUED = 10_000;
+const CLOSING = new RpcException({ status: 'error', message: 'The service is closing' });
+const CLOSING_REPLIES_MS = 1000;
 
-export function createPipeline(plan: SubscriptionPlan, settings: PipelineSettings): Pipeline {
-  const { options, publish, withHooks, normalizePattern } = settings;
-  const { serializer, deserializer, userProperties, maxQueued = MAX_QUEUED, protocolVersion = 4 } = options;
+export function createPipeline(routes: readonly HandlerRoute[], settings: PipelineSettings): Pipeline {
+  const { options, publish, withHooks, normalizePattern, protocolVersion, keepsSession } = settings;
+  const { serializer, deserializer, userProperties, maxQueued = MAX_QUEUED } = options;
   const closing = new AbortController();
+  const abandoned = new AbortController();
   const log = new OutcomeLog(settings.logger);
   const conclusion = new Conclusion({ publish, protocolVersion, log });
   const queue = new WorkQueue({ concurrency: settings.concurrency, maxQueued });
-  const runner = new HandlerRunner({
-    responder: new Responder({ publish, serializer, userProperties }),
-    withHooks,
-    conclude: (job, outcome, attempts) => conclusion.draw(job, outcome, attempts),
-    closing: closing.signal,
-    keepsSession: settings.keepsSession,
+  const responder = new Responder({
+    publish,
+    serializer,
+    userProperties,
+    responderName: settings.responderName,
   });
-  const router = new Router(plan);
-  const dispatcher = new Dispatcher({ router, queue, runner, log, deserializer, normalizePattern });
+  const requests = new OpenRequests({ responder, keepsSession });
+  const runner = new HandlerRunner({
+    withHooks,
+    conclude: (job, outcome, attempts) => {
+      if (job.route.kind === 'message') requests.endOf(job.incoming);
+      return conclusion.draw(job, outcome, attempts);
+    },
+    lifetime: abandoned,
+    closing: closing.signal,
+    keepsSession,
+  });
+  const dispatcher = new Dispatcher({
+    router: new Router(routes),
+    queue,
+    runner,
+    requests,
+    log,
+    deserializer,
+    normalizePattern,
+    cancellations: settings.cancellations,
+    replyTopicProblem: replyTopicRule(options),
+  });
   return {
     dispatcher,
+    count: () => ({
+      running: queue.running,
+      waiting: queue.waiting,
+      dropped: log.droppedCount,
+      expired: log.expiredCount,
+    }),
     drain: async (timeoutMs) => {
       dispatcher.stop();
       closing.abort();
       await Promise.race([queue.idle(), expiry(timeoutMs)]);
+      await Promise.race([requests.closeAll(CLOSING), expiry(CLOSING_REPLIES_MS)]);
+      abandoned.abort();
       queue.clear();
-      log.reportDrops();
+      log.flush();
     },
   };
 }

@@ -1,23 +1,12 @@
-import type { QoS } from 'mqtt-packet';
 import type { Codec } from '../codec/codec.js';
-import type { MqttContext } from './mqtt-context.js';
+import type { SubscriptionOptions } from '../connection/subscription-options.js';
+import type { MqttContext } from '../message/mqtt-context.js';
 
 /**
  * How a handler subscribes and reads its messages: on a handler, and on the server as the default of all handlers.
  * Handlers with the same Topic Filter share one subscription, with the highest QoS that one of them asks for.
  */
-export interface MqttHandlerOptions {
-  /** The highest QoS at which the broker may deliver. Default 0. */
-  readonly qos?: QoS | undefined;
-  /** Not what this connection itself published (MQTT 5). Default `false`; cannot be had on a Shared Subscription. */
-  readonly noLocal?: boolean | undefined;
-  /** Keep the RETAIN flag as it was published (MQTT 5). Default `false`: it is set on retained messages only. */
-  readonly retainAsPublished?: boolean | undefined;
-  /**
-   * When the broker sends retained messages (MQTT 5): 0 at each subscribe, 1 if the subscription is new, 2 never.
-   * Default 0.
-   */
-  readonly retainHandling?: 0 | 1 | 2 | undefined;
+export interface MqttHandlerOptions extends SubscriptionOptions {
   /**
    * The ShareName of a Shared Subscription: the broker gives each message to one member of the group. `false` opts
    * out of the server's default. A `$share/group/` in the pattern takes precedence over both.
@@ -39,6 +28,11 @@ export interface MqttHandlerOptions {
   readonly order?: MessageOrder | undefined;
   /** How many messages this handler works on at once. Default: as many as the server. */
   readonly concurrency?: number | undefined;
+  /**
+   * Answers a request whose Correlation Data and Response Topic have come before with what was answered then, instead of
+   * running it again: for requesters that repeat a request until it is answered. Kept in this process. Default: every request is run.
+   */
+  readonly dedupe?: DedupeOptions | undefined;
   /** How often an event handler that fails is run again, in this process. Default: once, which is not again. */
   readonly retry?: RetryOptions | undefined;
   /**
@@ -56,6 +50,14 @@ export interface MqttHandlerOptions {
 
 /** What is handled one after the other: see {@link MqttHandlerOptions.order}. */
 export type MessageOrder = 'topic' | 'none' | `{${string}}` | ((context: MqttContext) => string | undefined);
+
+/** How long, and how many replies, a handler remembers. */
+export interface DedupeOptions {
+  /** Milliseconds from the last reply to a request on. Default 60 000. */
+  readonly ttlMs?: number | undefined;
+  /** How many replies are kept, each value of a stream counted; the longest unused requests go first. Default 1000. */
+  readonly max?: number | undefined;
+}
 
 /** The n-th repetition comes `delayMs * factor ** (n - 1)` after the failure, and up to `jitter` of it later. */
 export interface RetryOptions {

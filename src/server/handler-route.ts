@@ -2,13 +2,17 @@ import type { MessageHandler } from '@nestjs/microservices';
 import { autoCodec } from '../codec/auto-codec.js';
 import type { Codec } from '../codec/codec.js';
 import type { SubscriptionRequest } from '../connection/subscribe.js';
+import { toSubscriptionRequest } from '../connection/subscription-options.js';
+import type { Interest } from '../connection/subscription-plan.js';
 import { ConfigurationError } from '../errors.js';
 import { TopicFilter } from '../topic/topic-filter.js';
 import { toFailurePolicy, type FailurePolicy } from './failure-policy.js';
 import { HANDLER_NAME } from './handler-name.js';
 import type { MqttHandlerOptions } from './handler-options.js';
 import { toMessageKey, type MessageKey } from './message-key.js';
+import { ReplyCache } from './reply-cache.js';
 import type { ServerMqttOptions } from './server-options.js';
+import { fillVariables } from './topic-variables.js';
 import { Lane } from './work-queue.js';
 
 /** A handler as Nest registers it. */
@@ -21,19 +25,19 @@ export interface RegisteredHandler {
 }
 
 /** A handler with all that is known about it before the first message. */
-export interface HandlerRoute {
+export interface HandlerRoute extends Interest {
   /** For messages. */
   readonly name: string;
   readonly kind: 'event' | 'message';
-  readonly filter: TopicFilter;
   readonly codec: Codec;
-  readonly subscription: SubscriptionRequest;
   readonly handle: MessageHandler;
   readonly ack: 'after' | 'receipt' | 'manual';
   readonly policy: FailurePolicy;
   /** What of it is handled in order, and how much at once. */
   readonly key: MessageKey | undefined;
   readonly lane: Lane;
+  /** What it has answered, for a message handler that is to answer a request once. */
+  readonly answered: ReplyCache | undefined;
 }
 
 /** @throws {ConfigurationError} naming the handler */
@@ -41,7 +45,8 @@ export function toRoute(registered: RegisteredHandler, defaults: ServerMqttOptio
   const { handler, isEventHandler, extras } = registered;
   const name = describe(registered);
   try {
-    const filter = toFilter(registered.pattern, extras.shared ?? defaults.shared);
+    const pattern = fillVariables(registered.pattern, defaults.topicVariables);
+    const filter = toFilter(pattern, extras.shared ?? defaults.shared);
     const order = extras.order ?? defaults.order ?? (isEventHandler ? 'topic' : 'none');
     return {
       name,
@@ -54,6 +59,7 @@ export function toRoute(registered: RegisteredHandler, defaults: ServerMqttOptio
       policy: toFailurePolicy(extras, defaults),
       key: toMessageKey(order, filter),
       lane: new Lane(checkConcurrency(extras.concurrency)),
+      answered: isEventHandler || extras.dedupe === undefined ? undefined : new ReplyCache(extras.dedupe),
     };
   } catch (cause) {
     throw new ConfigurationError(`${name}: ${(cause as Error).message}`, { cause });
@@ -78,19 +84,14 @@ function toSubscription(
   extras: MqttHandlerOptions,
   { subscribeOptions: nest, ...defaults }: ServerMqttOptions,
 ): SubscriptionRequest {
-  const isShared = filter.shareName !== undefined;
-  if (isShared && extras.noLocal)
+  if (filter.shareName !== undefined && extras.noLocal)
     throw new ConfigurationError('noLocal cannot be had on a Shared Subscription [MQTT-3.8.3-4]');
-  return {
-    filter: filter.subscription,
-    qos: oneOf012('qos', extras.qos ?? defaults.qos ?? nest?.qos ?? 0),
-    noLocal: !isShared && (extras.noLocal ?? defaults.noLocal ?? nest?.nl ?? false),
-    retainAsPublished: extras.retainAsPublished ?? defaults.retainAsPublished ?? nest?.rap ?? false,
-    retainHandling: oneOf012(
-      'retainHandling',
-      extras.retainHandling ?? defaults.retainHandling ?? nest?.rh ?? 0,
-    ),
-  };
+  return toSubscriptionRequest(filter, {
+    qos: extras.qos ?? defaults.qos ?? nest?.qos,
+    noLocal: extras.noLocal ?? defaults.noLocal ?? nest?.nl,
+    retainAsPublished: extras.retainAsPublished ?? defaults.retainAsPublished ?? nest?.rap,
+    retainHandling: extras.retainHandling ?? defaults.retainHandling ?? (nest?.rh as 0 | 1 | 2 | undefined),
+  });
 }
 
 /** @throws {ConfigurationError} */
@@ -102,9 +103,4 @@ export function checkConcurrency(concurrency = Infinity): number {
 function checkAck(ack: HandlerRoute['ack']): HandlerRoute['ack'] {
   if (['after', 'receipt', 'manual'].includes(ack)) return ack;
   throw new ConfigurationError(`ack must be "after", "receipt" or "manual", not ${JSON.stringify(ack)}`);
-}
-
-function oneOf012(option: string, value: number): 0 | 1 | 2 {
-  if (value === 0 || value === 1 || value === 2) return value;
-  throw new ConfigurationError(`${option} must be 0, 1 or 2, not ${JSON.stringify(value)}`);
 }

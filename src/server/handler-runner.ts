@@ -2,14 +2,17 @@ import { setTimeout } from 'node:timers/promises';
 import { isObservable, lastValueFrom } from 'rxjs';
 import { WITHHOLD, type Decision } from '../message/decision.js';
 import type { InboundMessage } from '../message/inbound-message.js';
+import type { Reply } from '../message/reply.js';
 import { INTERNAL_ERROR, toErrorReply } from './error-reply.js';
 import { retryDelayMs } from './failure-policy.js';
 import type { HandlerRoute } from './handler-route.js';
 import type { Incoming } from './incoming.js';
-import { MqttContext } from './mqtt-context.js';
+import { MqttContext } from '../message/mqtt-context.js';
+import type { OpenRequest, StopReason } from './open-request.js';
 import type { Outcome } from './outcome.js';
 import { answerStream } from './reply-stream.js';
-import { UndeliverableReply, type Answer, type Responder } from './responder.js';
+import { ReplyRecord, repeatKey } from './reply-cache.js';
+import { UndeliverableReply } from './responder.js';
 
 /** One message for one handler. */
 export interface Job {
@@ -21,11 +24,12 @@ export interface Job {
 }
 
 interface RunnerSettings {
-  readonly responder: Responder;
   /** Wraps a run in Nest's processing hooks. */
   readonly withHooks: (context: MqttContext, run: () => Promise<void>) => Promise<void>;
   /** What follows from the outcome of the last run. */
   readonly conclude: (job: Job, outcome: Outcome, attempts: number) => Promise<void> | void;
+  /** Aborts when the server closes without waiting any longer. */
+  readonly lifetime: { readonly signal: AbortSignal };
   /** Ends the waiting for a next run. */
   readonly closing: AbortSignal;
   /** Whether the broker keeps what is unacknowledged. */
@@ -54,49 +58,76 @@ export class HandlerRunner {
 
   /** For what fails before it is run. Never rejects. */
   async fail(job: Job, error: unknown): Promise<void> {
-    const { reply } = job.route.kind === 'message' ? await readable(job.incoming) : {};
-    if (reply === undefined || 'invalid' in reply)
-      return this.#settings.conclude(job, { kind: 'failed', error }, 0);
-    const { qos } = job.message.packet;
-    const outcome = await answerFailure(error, this.#settings.responder.answer(reply, qos, job.route.codec));
+    const { request } = await readable(job.incoming);
+    const outcome =
+      request === undefined ? ({ kind: 'failed', error } as const) : await answerFailure(error, request);
     return this.#settings.conclude(job, outcome, 0);
   }
 
-  async #attempt(job: Job, attempt: number): Promise<Outcome> {
+  #attempt(job: Job, attempt: number): Outcome | Promise<Outcome> {
+    const { incoming } = job;
+    if (!(incoming instanceof Promise)) return this.#proceed(job, incoming, attempt);
+    return incoming.then(
+      (read) => this.#proceed(job, read, attempt),
+      (error: unknown) => ({ kind: 'undecodable', error }),
+    );
+  }
+
+  #proceed(job: Job, incoming: Incoming, attempt: number): Outcome | Promise<Outcome> {
+    const { reply, request } = incoming;
+    if (job.route.kind === 'message' && reply !== undefined && 'invalid' in reply)
+      return { kind: 'unanswerable', reason: reply.invalid };
+    return request === undefined
+      ? this.#decodeAndHandle(job, incoming, attempt)
+      : this.#answer(job, request, () => this.#decodeAndHandle(job, incoming, attempt));
+  }
+
+  /** Runs a request, unless it is too late, or it came before and its replies are known. */
+  #answer(
+    { route: { answered }, message }: Job,
+    request: OpenRequest,
+    run: () => Promise<Outcome>,
+  ): Outcome | Promise<Outcome> {
+    if (request.stopped !== undefined) return notRun(request.stopped);
+    if (request.expired) return { kind: 'expired' };
+    if (answered === undefined || request.key === undefined) return run();
+    const key = repeatKey(request.key, message);
+    const known = answered.begin(key);
+    if (known === 'running') return { kind: 'handled' }; // the first run answers it
+    if (!(known instanceof ReplyRecord)) return answerAgain(known, request);
+    request.recordTo(known);
+    return run().finally(() => answered.end(key, known));
+  }
+
+  #decodeAndHandle(job: Job, incoming: Incoming, attempt: number): Promise<Outcome> {
     const { route, message } = job;
+    const { metadata, request } = incoming;
     let data: unknown;
-    let answer: Answer | undefined;
-    let incoming: Incoming | undefined;
     try {
-      incoming = job.incoming instanceof Promise ? await job.incoming : job.incoming;
-      const reply = route.kind === 'message' ? incoming.reply : undefined;
-      if (reply !== undefined && 'invalid' in reply) return { kind: 'unanswerable', reason: reply.invalid };
-      answer = reply && this.#settings.responder.answer(reply, message.packet.qos, route.codec);
       data = incoming.decode(route.codec);
     } catch (error) {
-      await answer?.({ kind: 'error', error: toErrorReply(error) }).catch(() => undefined); // the payload is to blame
-      return { kind: 'undecodable', error };
+      return undecodable(error, request);
     }
-    const { filter } = route;
-    const source = { filter, metadata: incoming.metadata, decide: job.decide, attempt };
-    return this.#handle(route, data, new MqttContext([message.topic, message.packet], source), answer);
+    const lifetime = request ?? this.#settings.lifetime;
+    const source = { filter: route.filter, metadata, decide: job.decide, attempt, lifetime };
+    return this.#handle(route, data, new MqttContext([message.topic, message.packet], source), request);
   }
 
   async #handle(
     route: HandlerRoute,
     data: unknown,
     context: MqttContext,
-    answer: Answer | undefined,
+    request: OpenRequest | undefined,
   ): Promise<Outcome> {
     try {
       await this.#settings.withHooks(context, async () => {
         const result: unknown = await route.handle(data, context);
-        if (answer !== undefined) await answerWith(result, answer);
+        if (request !== undefined) await answerWith(result, request);
         else if (isObservable(result)) await lastValueFrom(result, { defaultValue: undefined });
       });
-      return { kind: 'handled' };
+      return request?.stopped === 'left' ? { kind: 'left' } : { kind: 'handled' };
     } catch (error) {
-      return answer === undefined ? { kind: 'failed', error } : answerFailure(error, answer);
+      return request === undefined ? { kind: 'failed', error } : answerFailure(error, request);
     }
   }
 
@@ -114,28 +145,50 @@ export class HandlerRunner {
   }
 }
 
-async function answerWith(result: unknown, answer: Answer): Promise<void> {
-  if (isObservable(result)) await answerStream(result, answer);
-  else await answer(result === undefined ? { kind: 'end' } : { kind: 'value', value: result, last: true });
+/** The payload is to blame, which its requester may know. */
+async function undecodable(error: unknown, request: OpenRequest | undefined): Promise<Outcome> {
+  await request?.answer({ kind: 'error', error: toErrorReply(error) }).catch(() => undefined);
+  return { kind: 'undecodable', error };
+}
+
+function answerWith(result: unknown, request: OpenRequest): Promise<void> {
+  if (isObservable(result)) return answerStream(result, request);
+  return request.answer(
+    result === undefined ? { kind: 'end' } : { kind: 'value', value: result, last: true },
+  );
+}
+
+/** As it was the first time. */
+async function answerAgain(replies: readonly Reply[], request: OpenRequest): Promise<Outcome> {
+  for (const reply of replies) await request.answer(reply).catch(() => undefined);
+  return { kind: 'handled' };
 }
 
 /** A failure that has reached its requester is handled, but one that the requester learns nothing of is reported too. */
-async function answerFailure(error: unknown, answer: Answer): Promise<Outcome> {
+async function answerFailure(error: unknown, request: OpenRequest): Promise<Outcome> {
+  if (request.stopped !== undefined) return notRun(request.stopped);
   if (error instanceof UndeliverableReply) return { kind: 'unanswered', error };
+  const { expired } = request;
   try {
-    await answer({ kind: 'error', error: toErrorReply(error) });
+    await request.answer({ kind: 'error', error: toErrorReply(error) });
+    if (expired) return { kind: 'expired' }; // most likely it was aborted
     return error instanceof Error ? { kind: 'unanswered', error } : { kind: 'handled' };
   } catch (replyError) {
-    if (!(replyError instanceof UndeliverableReply)) await tellNothing(answer); // it has no form on the wire
+    if (!(replyError instanceof UndeliverableReply)) await tellNothing(request); // it has no form on the wire
     return { kind: 'unanswered', error: replyError };
   }
 }
 
-async function tellNothing(answer: Answer): Promise<void> {
-  await answer({ kind: 'error', error: INTERNAL_ERROR }).catch(() => undefined); // nothing is left to try
+async function tellNothing(request: OpenRequest): Promise<void> {
+  await request.answer({ kind: 'error', error: INTERNAL_ERROR }).catch(() => undefined); // nothing is left to try
 }
 
-/** What could not be read has no reply address either. */
+/** A failure after that interests nobody either. */
+function notRun(stopped: StopReason): Outcome {
+  return { kind: stopped === 'left' ? 'left' : 'cancelled' };
+}
+
+/** What could not be read is no request either. */
 async function readable(incoming: Job['incoming']): Promise<Partial<Incoming>> {
   try {
     return await incoming;

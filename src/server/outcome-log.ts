@@ -4,24 +4,34 @@ import { describeError, printable } from '../errors.js';
 import { isLoggedByNest } from './error-reply.js';
 import type { HandlerRoute } from './handler-route.js';
 import type { Outcome } from './outcome.js';
-
-const DROPS_REPORTED_EVERY_MS = 1000;
+import { Tally } from './tally.js';
 
 /** Writes one line for each failure, and one a second for messages that are dropped. */
 export class OutcomeLog {
   readonly #logger: LoggerService;
-  #unroutedReported = false;
-  #dropped = 0;
-  #droppedUnreported = 0;
-  #dropTimer: NodeJS.Timeout | undefined;
+  readonly #dropped: Tally;
+  readonly #expired: Tally;
 
   constructor(logger: LoggerService) {
     this.#logger = logger;
+    this.#dropped = new Tally((count) => {
+      logger.warn(`Dropped ${count} QoS 0 messages: the oldest of those that waited for a handler`);
+    });
+    this.#expired = new Tally((count) => {
+      logger.warn(
+        `${count} requests expired before they were answered: their handlers are too slow, or too busy`,
+      );
+    });
   }
 
   /** How many messages have been dropped. */
   get droppedCount(): number {
-    return this.#dropped;
+    return this.#dropped.total;
+  }
+
+  /** How many requests have expired. */
+  get expiredCount(): number {
+    return this.#expired.total;
   }
 
   /** @param consequence what becomes of the message, if that is not what always does */
@@ -30,6 +40,9 @@ export class OutcomeLog {
     const then = consequence === undefined || consequence === 'reject' ? '' : `; ${toClause(consequence)}`;
     switch (outcome.kind) {
       case 'handled':
+      case 'expired':
+      case 'cancelled':
+      case 'left':
         return;
       case 'failed':
       case 'unanswered':
@@ -51,16 +64,6 @@ export class OutcomeLog {
     this.#logger.error(printable(line));
   }
 
-  /** One line at all: a kept session may have many of them. */
-  unrouted({ topic }: InboundMessage): void {
-    if (this.#unroutedReported) return;
-    this.#unroutedReported = true;
-    const on = JSON.stringify(topic);
-    this.#logger.warn(
-      printable(`No handler is for the message on ${on}, which the broker sent; others are not reported`),
-    );
-  }
-
   dropped({ packet, topic }: InboundMessage): void {
     if (packet.qos > 0) {
       this.#error(
@@ -68,19 +71,17 @@ export class OutcomeLog {
       );
       return;
     }
-    this.#dropped++;
-    this.#droppedUnreported++;
-    this.#dropTimer ??= setTimeout(() => this.reportDrops(), DROPS_REPORTED_EVERY_MS).unref();
+    this.#dropped.add();
   }
 
-  reportDrops(): void {
-    clearTimeout(this.#dropTimer);
-    this.#dropTimer = undefined;
-    if (this.#droppedUnreported === 0) return;
-    this.#logger.warn(
-      `Dropped ${this.#droppedUnreported} QoS 0 messages: the oldest of those that waited for a handler`,
-    );
-    this.#droppedUnreported = 0;
+  expired(): void {
+    this.#expired.add();
+  }
+
+  /** Reports what has been counted and not yet reported. */
+  flush(): void {
+    this.#dropped.flush();
+    this.#expired.flush();
   }
 }
 

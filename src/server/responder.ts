@@ -1,17 +1,26 @@
-import type { Serializer } from '@nestjs/microservices';
+import { RpcException, type Serializer } from '@nestjs/microservices';
 import type { QoS } from 'mqtt-packet';
 import type { Codec, EncodedPayload } from '../codec/codec.js';
+import type { PublishReceipt } from '../connection/publisher.js';
+import { PACKET_TOO_LARGE } from '../connection/reason-code.js';
 import { CodecError, describeError, PublishError } from '../errors.js';
 import { encodeEnvelopeReply, toNestReply } from '../message/envelope.js';
-import { encodeMqtt5Reply } from '../message/mqtt5-reply.js';
+import { encodeMqtt5Reply, responderProperty } from '../message/mqtt5-reply.js';
 import { unwrapRecord, type MqttRecordOptions, type PublishProperties } from '../message/mqtt-record.js';
 import type { Reply } from '../message/reply.js';
 import type { ReplyAddress } from './reply-address.js';
 
-/** Publishes one reply to one request; replies go out in the order of the calls. */
-export type Answer = (reply: Reply) => Promise<void>;
+/**
+ * Publishes one reply to one request, in the order of the calls. Resolves with `false` if the broker says that nobody
+ * is subscribed to it.
+ */
+export type Answer = (reply: Reply) => Promise<boolean>;
 
-type Publish = (topic: string, payload: Buffer | string, options: MqttRecordOptions) => Promise<void>;
+type Publish = (
+  topic: string,
+  payload: Buffer | string,
+  options: MqttRecordOptions,
+) => Promise<PublishReceipt>;
 type UserProperties = NonNullable<PublishProperties['userProperties']>;
 
 interface ReplyPublication {
@@ -24,6 +33,8 @@ interface ResponderSettings {
   readonly serializer: Serializer | undefined;
   /** Sent with each reply. */
   readonly userProperties: Readonly<UserProperties> | undefined;
+  /** Who answers. */
+  readonly responderName: () => string;
 }
 
 /** Writes replies in the form in which the request asks for them. */
@@ -36,52 +47,102 @@ export class Responder {
 
   /** @param requestQos replies have the QoS of the request, but not above 1, unless a record says otherwise */
   answer(address: ReplyAddress, requestQos: QoS, codec: Codec): Answer {
+    const { serializer } = this.#settings;
+    const qos = requestQos === 0 ? 0 : 1;
+    if (serializer === undefined) {
+      return (reply) => {
+        const { value, options } = unwrap(reply);
+        return this.#publishAll(this.#encode(value, address, codec), address, { qos, ...options });
+      };
+    }
     let previous: Promise<unknown> = Promise.resolve();
     return async (reply) => {
-      const { data, options } = unwrapRecord(reply.kind === 'value' ? reply.value : undefined);
-      const plain = reply.kind === 'value' ? { ...reply, value: data } : reply;
-      const encoding = previous.then(() => this.#encode(plain, address, codec));
+      const { value, options } = unwrap(reply);
+      const encoding = previous.then(() => serialize(serializer, toNestReply(correlationOf(address), value)));
       previous = encoding.catch(() => undefined); // whoever awaits the reply hears of it
-      const defaults = { qos: requestQos === 0 ? 0 : 1, ...options } as const;
-      await Promise.all((await encoding).map((publication) => this.#publish(publication, address, defaults)));
+      return this.#publish({ encoded: { payload: await encoding } }, address, { qos, ...options });
     };
   }
 
-  async #encode(reply: Reply, address: ReplyAddress, codec: Codec): Promise<readonly ReplyPublication[]> {
-    const { serializer } = this.#settings;
-    const id = address.form === 'envelope' ? address.id : (address.correlationData?.toString() ?? '');
-    if (serializer !== undefined) {
-      return [{ encoded: { payload: await serialize(serializer, toNestReply(id, reply)) } }];
-    }
+  #encode(reply: Reply, address: ReplyAddress, codec: Codec): readonly ReplyPublication[] {
     if (address.form === 'mqtt5') return encodeMqtt5Reply(reply, codec);
-    return [{ encoded: { payload: encodeEnvelopeReply(id, reply) } }];
+    const responder = address.namesResponder ? this.#settings.responderName() : undefined;
+    return [{ encoded: { payload: encodeEnvelopeReply(address.id, reply, responder) } }];
   }
 
-  #publish({ encoded, userProperties }: ReplyPublication, address: ReplyAddress, options: MqttRecordOptions) {
+  #publishAll(
+    publications: readonly ReplyPublication[],
+    address: ReplyAddress,
+    options: MqttRecordOptions,
+  ): Promise<boolean> {
+    if (publications.length === 1) return this.#publish(publications[0]!, address, options);
+    const publishing = publications.map((publication) => this.#publish(publication, address, options));
+    return Promise.all(publishing).then((found) => found.every(Boolean));
+  }
+
+  async #publish(
+    { encoded, userProperties }: ReplyPublication,
+    address: ReplyAddress,
+    options: MqttRecordOptions,
+  ): Promise<boolean> {
     const { payload, ...format } = encoded;
-    const properties: PublishProperties = {
-      ...(format as PublishProperties),
-      ...options.properties,
-      userProperties: {
-        ...this.#settings.userProperties,
-        ...options.properties?.userProperties,
-        ...userProperties,
-      },
-    };
+    const properties: PublishProperties = format as PublishProperties;
+    if (options.properties !== undefined) Object.assign(properties, options.properties);
+    properties.userProperties = this.#userProperties(
+      address,
+      options.properties?.userProperties,
+      userProperties,
+    );
     if (address.form === 'mqtt5' && address.correlationData !== undefined) {
       properties.correlationData = address.correlationData;
     }
-    return this.#settings
-      .publish(address.topic, payload, { ...options, properties })
-      .catch((error: unknown) => {
-        throw isInvalid(error) ? error : new UndeliverableReply(error);
-      });
+    try {
+      const receipt = await this.#settings.publish(address.topic, payload, { ...options, properties });
+      return !receipt.noMatchingSubscribers;
+    } catch (error) {
+      if (isTooLarge(error)) throw new OversizedReply(error);
+      throw isInvalid(error) ? error : new UndeliverableReply(error);
+    }
   }
+
+  #userProperties(
+    address: ReplyAddress,
+    ...given: readonly (Readonly<UserProperties> | undefined)[]
+  ): UserProperties {
+    const { userProperties, responderName } = this.#settings;
+    const responder = address.namesResponder ? responderProperty(responderName()) : undefined;
+    return Object.assign({}, userProperties, ...given, responder) as UserProperties;
+  }
+}
+
+/** A reply apart from what a record says of how to publish it. */
+function unwrap(reply: Reply): { readonly value: Reply; readonly options: MqttRecordOptions } {
+  if (reply.kind !== 'value') return { value: reply, options: {} };
+  const { data, options } = unwrapRecord(reply.value);
+  return { value: data === reply.value ? reply : { ...reply, value: data }, options };
+}
+
+function correlationOf(address: ReplyAddress): string {
+  return address.form === 'envelope' ? address.id : (address.correlationData?.toString() ?? '');
 }
 
 /** Whether it is this reply that cannot be published, with a record of the handler's, and another one may be. */
 function isInvalid(error: unknown): boolean {
   return error instanceof PublishError && error.reasonCode === undefined && error.cause === undefined;
+}
+
+function isTooLarge(error: unknown): boolean {
+  return error instanceof PublishError && error.reasonCode === PACKET_TOO_LARGE && error.cause === undefined;
+}
+
+/** A reply that is larger than the broker takes: the requester may be told. */
+class OversizedReply extends RpcException {
+  override readonly cause: unknown;
+
+  constructor(cause: unknown) {
+    super({ status: 'error', message: "The reply is larger than the broker's Maximum Packet Size" });
+    this.cause = cause;
+  }
 }
 
 /** A reply that could not be published, as no other one could: not what the handler failed with. */

@@ -1,6 +1,5 @@
-import type { InboundMessage } from '../message/inbound-message.js';
+import { TopicTrie } from '../topic/topic-trie.js';
 import type { HandlerRoute } from './handler-route.js';
-import type { PlannedSubscription, SubscriptionPlan } from './subscription-plan.js';
 
 /** Who handles one PUBLISH. */
 export interface Destinations {
@@ -9,46 +8,36 @@ export interface Destinations {
   readonly responder: HandlerRoute | undefined;
 }
 
-/** Finds the handlers of a PUBLISH: those of the Subscription Identifiers it carries, or of all filters that match. */
+/** Finds the handlers of a PUBLISH among those of the subscriptions that it came for. */
 export class Router {
-  readonly #plan: SubscriptionPlan;
-  readonly #byIdentifier: ReadonlyMap<number, PlannedSubscription>;
+  readonly #order: ReadonlyMap<HandlerRoute, number>;
+  readonly #responders = new TopicTrie<HandlerRoute>();
 
-  constructor(plan: SubscriptionPlan) {
-    this.#plan = plan;
-    this.#byIdentifier = new Map(plan.identified.map((planned) => [planned.request.identifier, planned]));
+  /** @param routes all of them, in the order of registration */
+  constructor(routes: readonly HandlerRoute[]) {
+    this.#order = new Map(routes.map((route, index) => [route, index]));
+    for (const route of routes) if (!isEvent(route)) this.#responders.add(route.filter.levels, route);
   }
 
-  route({ topic, packet }: InboundMessage): Destinations {
-    const delivered = this.#delivered(topic, packet.properties?.subscriptionIdentifier);
-    const [first] = delivered;
-    if (delivered.length === 1 && first!.eventsOnly) return { events: first!.routes, responder: undefined };
-    const routes = delivered.flatMap((planned) => planned.routes);
-    const events = routes.filter((route) => route.kind === 'event');
-    if (events.length === routes.length) return { events, responder: undefined };
+  route(topic: string, routes: readonly HandlerRoute[]): Destinations {
+    if (routes.every(isEvent)) return { events: routes, responder: undefined };
     const responder = this.#responder(topic);
-    return { events, responder: responder && routes.includes(responder) ? responder : undefined };
-  }
-
-  #delivered(topic: string, identifiers: number | number[] | undefined): PlannedSubscription[] {
-    if (identifiers === undefined) return this.#plan.match(topic);
-    if (typeof identifiers === 'number') {
-      const planned = this.#byIdentifier.get(identifiers);
-      return planned === undefined ? [] : [planned];
-    }
-    const planned = new Set(identifiers.map((identifier) => this.#byIdentifier.get(identifier)));
-    return [...planned].filter((subscription) => subscription !== undefined);
+    return {
+      events: routes.filter(isEvent),
+      responder: responder && routes.includes(responder) ? responder : undefined,
+    };
   }
 
   /** Of all message handlers whose filters match: a broker may send a copy of the message for each of them. */
   #responder(topic: string): HandlerRoute | undefined {
-    const candidates = this.#plan
-      .match(topic)
-      .flatMap(({ routes }) => routes.filter(({ kind }) => kind === 'message'));
-    return candidates.toSorted(
-      (a, b) => bySpecificity(a, b) || this.#plan.order.get(a)! - this.#plan.order.get(b)!,
-    )[0];
+    const candidates = this.#responders.match(topic);
+    if (candidates.length <= 1) return candidates[0];
+    return candidates.toSorted((a, b) => bySpecificity(a, b) || this.#order.get(a)! - this.#order.get(b)!)[0];
   }
+}
+
+function isEvent({ kind }: HandlerRoute): boolean {
+  return kind === 'event';
 }
 
 function bySpecificity(

@@ -8,20 +8,23 @@ import {
 } from '@nestjs/microservices';
 import type { MqttClient } from 'mqtt';
 import type { Observable } from 'rxjs';
-import { MqttConnection } from '../connection/mqtt-connection.js';
+import type { BrokerConnection } from '../connection/broker-connection.js';
+import { connectionFor } from '../connection/connection-for.js';
 import type { MqttStatus } from '../connection/mqtt-status.js';
 import type { Session } from '../connection/session.js';
-import type { SubscriptionGrant, SubscriptionRequest } from '../connection/subscribe.js';
-import { describeOverlap } from './describe-overlap.js';
+import type { InboundMessage } from '../message/inbound-message.js';
 import { createPipeline, type Pipeline } from './create-pipeline.js';
-import { checkConcurrency, toRoute, type RegisteredHandler } from './handler-route.js';
-import type { MqttContext } from './mqtt-context.js';
+import { cancellationRoute } from './cancellations.js';
+import { checkConcurrency, toRoute, type HandlerRoute, type RegisteredHandler } from './handler-route.js';
+import type { MqttContext } from '../message/mqtt-context.js';
+import { replyTopicRule } from './reply-topic-rule.js';
+import type { MqttHandlerOptions } from './handler-options.js';
+import type { RuntimeSubscription } from './runtime-subscription.js';
+import type { ServerHealth } from './server-health.js';
 import type { ServerMqttOptions } from './server-options.js';
-import { SubscriptionPlan } from './subscription-plan.js';
 import { ConfigurationError, ConnectionError, describeError } from '../errors.js';
 import { TopicFilter } from '../topic/topic-filter.js';
 
-const SHOWN_OVERLAPS = 5;
 const DEFAULT_CONCURRENCY = 1000;
 const DRAIN_TIMEOUT_MS = 10_000;
 const MAX_RECEIVE_MAXIMUM = 65_535;
@@ -41,14 +44,18 @@ export class ServerMqtt extends Server<MqttEvents, MqttStatus> implements Custom
   override transportId: Transport | symbol;
   protected override readonly logger = new Logger(ServerMqtt.name);
   readonly #options: ServerMqttOptions;
-  readonly #connection: MqttConnection;
+  readonly #connection: BrokerConnection;
   readonly #handlers: RegisteredHandler[] = [];
   /** Nest's own, which only calls what it is given: not worth the promises that a hook takes. */
   readonly #noHook = this.onProcessingStartHook as unknown;
-  #plan = new SubscriptionPlan([]);
+  readonly #user = {
+    onSession: ({ clientId }: Session) => void (this.#clientId = clientId),
+    receive: (message: InboundMessage, routes: readonly HandlerRoute[]) =>
+      this.#pipeline?.dispatcher.dispatch(message, routes),
+  };
+  #routes: readonly HandlerRoute[] = [];
+  #clientId = '';
   #pipeline: Pipeline | undefined;
-  /** The filters that the session has of us. */
-  #subscribed: readonly string[] = [];
   #closing: Promise<void> | undefined;
   #closeCalls = 0;
 
@@ -59,13 +66,9 @@ export class ServerMqtt extends Server<MqttEvents, MqttStatus> implements Custom
     this.transportId = options.transportId ?? Transport.MQTT;
     checkLimits(options);
     this.#options = options;
-    const connectionOptions = withReceiveMaximum(
-      options,
-      checkConcurrency(options.concurrency ?? DEFAULT_CONCURRENCY),
-    );
-    this.#connection = new MqttConnection(connectionOptions, ServerMqtt.name);
-    this.#connection.onMessage((message) => this.#pipeline?.dispatcher.dispatch(message));
-    this.#connection.onSession((session) => this.#subscribe(session));
+    const concurrency = checkConcurrency(options.concurrency ?? DEFAULT_CONCURRENCY);
+    this.#connection = connectionFor(options, ServerMqtt.name, withReceiveMaximum(options, concurrency));
+    this.#connection.subscriptions.retire(retiredSubscriptions(options));
   }
 
   /** What the connection to the broker does: `connected`, `disconnected`, `reconnecting`, `closed`. */
@@ -105,6 +108,50 @@ export class ServerMqtt extends Server<MqttEvents, MqttStatus> implements Custom
     return this.#closing;
   }
 
+  /**
+   * Handles the messages of one more Topic Filter from now on, with the delivery rules of handlers; Nest's pipes, guards and interceptors are for
+   * controllers. Resolves when the broker has granted the subscription.
+   * @throws {ConfigurationError} if the filter or an option is wrong
+   * @throws {SubscriptionError} if the broker refuses the subscription
+   * @throws {ConnectionError} if the server does not listen
+   *
+   * @example
+   * ```ts
+   * const subscription = await server.subscribe<Reading>('sites/{site}/reading', (reading, { params }) => store(params.site, reading), { qos: 1 });
+   * await subscription.unsubscribe();
+   * ```
+   */
+  async subscribe<TData = unknown>(
+    filter: string,
+    handler: (data: TData, context: MqttContext) => unknown,
+    options: MqttHandlerOptions = {},
+  ): Promise<RuntimeSubscription> {
+    if (this.#pipeline === undefined || this.#closing !== undefined)
+      throw new ConnectionError('The server does not listen', this.#connection.address);
+    const handle = async (data: TData, context: MqttContext): Promise<never> =>
+      (await handler(data, context)) as never;
+    const route = toRoute(
+      { pattern: filter, handler: handle as MessageHandler, isEventHandler: true, extras: options },
+      this.#options,
+    );
+    this.#routes = [...this.#routes, route];
+    const { subscriptions } = this.#connection;
+    await subscriptions.add(this.#user, [route]).catch(unlessConnectionLost);
+    return {
+      filter: route.filter.subscription,
+      unsubscribe: async () => {
+        this.#routes = this.#routes.filter((other) => other !== route);
+        await subscriptions.remove([route]);
+      },
+    };
+  }
+
+  /** How the server and its connection are now. */
+  health(): ServerHealth {
+    const { running = 0, waiting = 0, dropped = 0, expired = 0 } = this.#pipeline?.count() ?? {};
+    return { ...this.#connection.health(), running, waiting, dropped, expired };
+  }
+
   /** Listens to an event of MQTT.js's client, from the first connection on if called before `listen()`. */
   override on<K extends keyof MqttEvents>(event: K, callback: MqttEvents[K]): void {
     this.#connection.on(event, callback);
@@ -123,17 +170,38 @@ export class ServerMqtt extends Server<MqttEvents, MqttStatus> implements Custom
 
   async #listen(): Promise<void> {
     if (this.#closing !== undefined) await this.#afterClosing(this.#closing);
-    this.#plan = new SubscriptionPlan(this.#handlers.map((handler) => toRoute(handler, this.#options)));
-    this.#pipeline = createPipeline(this.#plan, {
+    const handlers = this.#handlers.map((handler) => toRoute(handler, this.#options));
+    const cancellations = cancellationRoute(handlers, this.#options, this.logger);
+    const routes = cancellations === undefined ? handlers : [...handlers, cancellations];
+    const { keepsSession, protocolVersion } = this.#connection;
+    this.#pipeline = createPipeline(routes, {
       options: this.#options,
       logger: this.logger,
       concurrency: this.#options.concurrency ?? DEFAULT_CONCURRENCY,
-      keepsSession: isSessionKept(this.#options),
+      protocolVersion,
+      keepsSession,
+      cancellations,
+      responderName: () => this.#options.responderName ?? this.#clientId,
       publish: (topic, payload, options) => this.#connection.publish(topic, payload, options),
       normalizePattern: (pattern) => this.normalizePattern(pattern as string),
       withHooks: (context, run) => this.#withHooks(context, run),
     });
-    await this.#connection.open();
+    this.#connection.subscriptions.forget(this.#routes);
+    this.#routes = routes;
+    await this.#start(routes);
+  }
+
+  async #start(routes: readonly HandlerRoute[]): Promise<void> {
+    const { subscriptions } = this.#connection;
+    try {
+      await subscriptions.add(this.#user, routes).catch(unlessConnectionLost);
+      await this.#connection.open(this.#user);
+      await this.#connection.ready();
+    } catch (error) {
+      subscriptions.forget(routes);
+      await this.#connection.close(this.#user);
+      throw error;
+    }
   }
 
   /** A `close()` that comes while a `listen()` waits for the one before it is for that `listen()`. */
@@ -145,57 +213,25 @@ export class ServerMqtt extends Server<MqttEvents, MqttStatus> implements Custom
   }
 
   async #close(): Promise<void> {
-    const pipeline = this.#pipeline;
-    if (!isSessionKept(this.#options)) await this.#unsubscribe();
-    await pipeline?.drain(this.#options.drainTimeoutMs ?? DRAIN_TIMEOUT_MS);
-    await this.#connection.close();
-    this.#subscribed = [];
+    const { keepsSession, subscriptions } = this.#connection;
+    if (!keepsSession) await this.#unsubscribe();
+    await this.#pipeline?.drain(this.#options.drainTimeoutMs ?? DRAIN_TIMEOUT_MS);
+    await this.#connection.close(this.#user);
+    subscriptions.forget(this.#routes);
+    this.#pipeline = undefined;
   }
 
-  /** What arrives until the broker has confirmed it is still handled; what a kept session has stays with the broker. */
+  /**
+   * What arrives until the broker has confirmed it is still handled, and running requests can still be cancelled; what a kept
+   * session has stays with the broker.
+   */
   async #unsubscribe(): Promise<void> {
-    if (this.#subscribed.length === 0) return;
     try {
-      await this.#connection.unsubscribe(this.#subscribed);
+      await this.#connection.subscriptions.remove(
+        this.#routes.filter(({ onRefused }) => onRefused === undefined),
+      );
     } catch (error) {
       this.logger.debug(`Closing without an UNSUBACK: ${(error as Error).message}`);
-    }
-  }
-
-  async #subscribe(session: Session): Promise<void> {
-    if (!session.present) this.#subscribed = [];
-    const isFirst = this.#subscribed.length === 0;
-    if (session.present && isFirst) await this.#retire();
-    if (session.present && !isFirst) return;
-    const requests = session.subscriptionIdentifiers
-      ? this.#plan.identified.map(({ request }) => request)
-      : this.#covering(isFirst);
-    if (requests.length === 0) return;
-    this.#warnOfLowerQos(await this.#connection.subscribe(requests));
-    this.#subscribed = requests.map(({ filter }) => filter);
-  }
-
-  async #retire(): Promise<void> {
-    const filters = retiredSubscriptions(this.#options);
-    if (filters.length > 0) await this.#connection.unsubscribe(filters);
-  }
-
-  #covering(isFirst: boolean): readonly SubscriptionRequest[] {
-    const overlaps = isFirst ? this.#plan.overlaps(SHOWN_OVERLAPS).map(describeOverlap) : [];
-    if (overlaps.length > 0) {
-      const why = 'this broker does not say which one a message is for (MQTT 5 brokers do)';
-      this.logger.warn(`These filters overlap, and ${why}: ${overlaps.join('; ')}`);
-    }
-    return this.#plan.covering();
-  }
-
-  #warnOfLowerQos(grants: readonly SubscriptionGrant[]): void {
-    for (const { filter, qos, requestedQos } of grants) {
-      if (qos < requestedQos) {
-        this.logger.warn(
-          `The broker granted QoS ${qos} for "${filter}", not the ${requestedQos} that was asked for`,
-        );
-      }
     }
   }
 
@@ -222,14 +258,15 @@ export class ServerMqtt extends Server<MqttEvents, MqttStatus> implements Custom
   }
 }
 
+/** The next session will have what this one did not get. */
+function unlessConnectionLost(error: unknown): void {
+  if (!(error instanceof ConnectionError)) throw error;
+}
+
 /** The broker holds back what we would not handle yet; it knows of it on MQTT 5 only. */
 function withReceiveMaximum(options: ServerMqttOptions, concurrency: number): ServerMqttOptions {
   if (options.protocolVersion !== 5 || concurrency > MAX_RECEIVE_MAXIMUM) return options;
   return { ...options, properties: { receiveMaximum: concurrency, ...options.properties } };
-}
-
-function isSessionKept({ clean, protocolVersion, properties }: ServerMqttOptions): boolean {
-  return clean === false && (protocolVersion !== 5 || (properties?.sessionExpiryInterval ?? 0) > 0);
 }
 
 function checkLimits(options: ServerMqttOptions): void {
@@ -238,6 +275,7 @@ function checkLimits(options: ServerMqttOptions): void {
     if (!(value >= 0)) throw new ConfigurationError(`${name} must be 0 or more, not ${value}`);
   }
   retiredSubscriptions(options);
+  replyTopicRule(options);
 }
 
 function retiredSubscriptions({ retiredFilters = [] }: ServerMqttOptions): string[] {

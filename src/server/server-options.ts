@@ -1,16 +1,22 @@
 import type { Deserializer, Serializer, Transport } from '@nestjs/microservices';
 import type { QoS } from 'mqtt-packet';
+import type { SharedConnectionOption } from '../connection/connection-for.js';
 import type { MqttConnectionOptions } from '../connection/connection-options.js';
 import type { MessageOrder, MqttHandlerOptions } from './handler-options.js';
 
 /** The options of {@link ServerMqtt}: those of MQTT.js, of Nest's transporter, and the defaults of all handlers. */
 export interface ServerMqttOptions
-  extends MqttConnectionOptions, Omit<MqttHandlerOptions, 'concurrency' | 'order'> {
+  extends
+    MqttConnectionOptions,
+    SharedConnectionOption,
+    Omit<MqttHandlerOptions, 'concurrency' | 'order' | 'dedupe'> {
   /**
    * Which handlers are bound to this server: those that name the same transport, or none. Default `Transport.MQTT`;
    * give each broker of a hybrid application a symbol of its own.
    */
   readonly transportId?: Transport | symbol | undefined;
+  /** What `${name}` stands for in the patterns of handlers, such as a prefix from the application's configuration. */
+  readonly topicVariables?: Readonly<Record<string, string>> | undefined;
   /** Nest's name for the defaults of `qos`, `noLocal`, `retainAsPublished` and `retainHandling`, which precede it. */
   readonly subscribeOptions?:
     { readonly qos?: QoS; readonly nl?: boolean; readonly rap?: boolean; readonly rh?: number } | undefined;
@@ -27,6 +33,20 @@ export interface ServerMqttOptions
   readonly drainTimeoutMs?: number | undefined;
   /** Topic Filters that the code no longer has, but a kept session may: unsubscribed from at start. */
   readonly retiredFilters?: readonly string[] | undefined;
+  /**
+   * Where requesters may ask for their replies: Topic Filters, or a function. Requests that ask for them elsewhere are not
+   * run. Default: everywhere but on topics that begin with `$`.
+   */
+  readonly allowResponseTopic?: string | readonly string[] | ((topic: string) => boolean) | undefined;
+  /** How long a Response Topic may be, in bytes. Default 1024. */
+  readonly maxResponseTopicLength?: number | undefined;
+  /**
+   * Where requesters say that they no longer wait for a reply: the same as on the clients, with `+` for `{clientId}`. A server
+   * with message handlers subscribes to it. Default `clients/{clientId}/cancellations`; `false` for none.
+   */
+  readonly cancelTopic?: string | false | undefined;
+  /** What `sendToMany` of a client calls this service. Default: its Client Identifier. */
+  readonly responderName?: string | undefined;
   /** Sent with each reply (MQTT 5). */
   readonly userProperties?: Readonly<Record<string, string | string[]>> | undefined;
   /**

@@ -23,7 +23,9 @@ server.on('packetreceive', ({ cmd, topic }) => {
 });
 server.addHandler('flood/+', () => delay(10).then(() => void handled++), true, {});
 server.listen(() => write('ready', ''));
-process.on('SIGTERM', async () => {
+process.on('SIGTERM', () => void stop());
+
+async function stop() {
   await server.close();
   write('handled', handled);
-});
+}

@@ -295,7 +295,7 @@ describeOnBrokers('bad input', ({ protocolVersion, start }) => {
       await device.publish(replyTopic, Buffer.from([0xff]));
       expect(await lastValueFrom(client.send('requests/echo', 2).pipe(toArray()))).toEqual([2]);
       expect(app.logs.warnings()).toEqual([
-        `Dropped a message on "${replyTopic}" that replies to no pending request; others are not reported`,
+        `Dropped a message on "${replyTopic}" that is no reply; others are not reported`,
       ]);
     });
   });

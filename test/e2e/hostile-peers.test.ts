@@ -493,9 +493,9 @@ describe('a line of the log', () => {
       'closes the connection',
     ],
     [
-      'the topic of a stray reply',
+      'the topic of a message that nobody subscribed to',
       { onConnected: (connection) => connection.publish(NASTY, '1') },
-      'replies to no pending request',
+      'No handler is for the message',
     ],
   ])('has no control characters of a broker: %s', async (_, script, expected) => {
     await using broker = await startStubBroker({ protocolVersion: 5, script });

@@ -206,8 +206,8 @@ describe.each([4, 5] as const)('a hybrid application with two brokers (MQTT vers
         .toSorted(),
     );
     expect(filters).toEqual([
-      ['both', 'nest/site', 'ours/site', 'where'],
-      ['both', 'nest/cloud', 'ours/cloud', 'where'],
+      ['both', 'clients/+/cancellations', 'nest/site', 'ours/site', 'where'],
+      ['both', 'clients/+/cancellations', 'nest/cloud', 'ours/cloud', 'where'],
     ]);
     await gateway.close();
     await until(() => site.broker.connectedClients + cloud.broker.connectedClients === 0);

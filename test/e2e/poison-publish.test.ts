@@ -1,3 +1,4 @@
+import type { IPublishPacket } from 'mqtt-packet';
 import { MqttRecord, PublishError } from '../../src/index.js';
 import { describeOnBrokers } from '../support/brokers.js';
 import { captureLogs, type CapturedLogs } from '../support/capture-logs.js';
@@ -7,7 +8,7 @@ import { describeWithMosquitto } from '../support/needs-mosquitto.js';
 import { outcomeOf } from '../support/outcome-of.js';
 import { startClient } from '../support/start-client.js';
 import { startServer } from '../support/start-server.js';
-import { startStubBroker } from '../support/stub-broker.js';
+import { startStubBroker, type Reaction } from '../support/stub-broker.js';
 import { until } from '../support/until.js';
 
 const LEVELS_250 = `${'x/'.repeat(249)}x`; // mosquitto takes 200
@@ -57,6 +58,58 @@ describeOnBrokers(
   },
   { only: ({ kind, protocolVersion }) => kind === 'aedes' && protocolVersion === 4 },
 );
+
+describe('maxPublishAttempts', () => {
+  it.each([
+    [1, 1],
+    [1, 2],
+    [2, 1],
+    [5, 2],
+  ] as const)(
+    'is after how many further connections a message fails (%d, QoS %d)',
+    async (maxPublishAttempts, qos) => {
+      await using broker = await startStubBroker({ script: { publish: closeOver('poison') } });
+      await using client = await startClient(broker.url, { reconnectPeriod: 5, maxPublishAttempts });
+      const outcomes = ['1', 'poison', '2', '3'].map((topic) =>
+        outcomeOf(client.emit(topic, new MqttRecord(1, { qos }))),
+      );
+      expect(await Promise.all(outcomes)).toEqual(['done', expect.any(PublishError), 'done', 'done']);
+      const times = broker.packets('publish').filter(({ topic }) => topic === 'poison').length;
+      expect(times).toBe(1 + maxPublishAttempts);
+    },
+  );
+
+  it('is 3 by default', async () => {
+    await using broker = await startStubBroker({ script: { publish: 'close' } });
+    await using client = await startClient(broker.url, { reconnectPeriod: 5 });
+    expect(await outcomeOf(client.emit('poison', new MqttRecord(1, { qos: 1 })))).toBeInstanceOf(
+      PublishError,
+    );
+    expect(broker.packets('publish')).toHaveLength(CONNECTIONS_AT_MOST);
+  });
+
+  it('gives nothing up if it is Infinity', async () => {
+    await using broker = await startStubBroker({
+      script: (connection) => ({ publish: connection > 10 ? 'answer' : 'close' }),
+    });
+    await using client = await startClient(broker.url, { reconnectPeriod: 5, maxPublishAttempts: Infinity });
+    expect(await outcomeOf(client.emit('a', new MqttRecord(1, { qos: 1 })))).toBe('done');
+    expect(broker.connections).toHaveLength(11);
+  });
+
+  it.each([1, 2] as const)('does not keep the rest from going on in order (QoS %d)', async (qos) => {
+    await using broker = await startStubBroker({ script: { publish: closeOver('poison') } });
+    await using client = await startClient(broker.url, { reconnectPeriod: 5 });
+    const topics = ['0', '1', 'poison', '2', 'poison', '3', '4', '5'];
+    const outcomes = topics.map((topic) => outcomeOf(client.emit(topic, new MqttRecord(1, { qos }))));
+    await until(() => broker.connections.length === 2);
+    const later = ['6', '7', '8'].map((topic) => outcomeOf(client.emit(topic, new MqttRecord(1, { qos }))));
+    const all = await Promise.all([...outcomes, ...later]);
+    expect(all.filter((outcome) => outcome === 'done')).toHaveLength(9);
+    const taken = broker.packets('publish').flatMap(({ topic }) => (topic === 'poison' ? [] : [topic]));
+    expect([...new Set(taken)]).toEqual(['0', '1', '2', '3', '4', '5', '6', '7', '8']);
+  });
+});
 
 describeOnBrokers(
   'a reply address that the broker does not take',
@@ -261,6 +314,10 @@ describe('a reply address with a control character, over which brokers close the
     expect(broker.packets('publish').map(({ topic }) => topic)).toEqual(['fine']);
   });
 });
+
+function closeOver(refused: string): (packet: IPublishPacket) => Reaction {
+  return ({ topic }) => (topic === refused ? 'close' : 'answer');
+}
 
 function keptSession(protocolVersion: 4 | 5) {
   const properties = { properties: { sessionExpiryInterval: 60 } };

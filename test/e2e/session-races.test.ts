@@ -123,23 +123,24 @@ describe.each<[string, readonly number[] | 'ignore', string]>([
   it('fails the requests that wait for replies on it, and is asked for with the next request', async () => {
     await using broker = await startStubBroker({ script });
     await using client = await startClient(broker.url, { reconnectPeriod: 20, subscribeTimeoutMs: 200 });
-    const waiting = outcomeOf(client.send('ask', 1));
+    const sent = outcomeOf(client.send('ask', 1));
     await until(() => broker.packets('publish').length === 1);
     broker.closeConnections();
+    expect(await sent).toBeInstanceOf(ConnectionError);
+    const waiting = outcomeOf(client.send('ask', 2));
     await until(
       () => broker.connections.length === 2 && broker.connection.received('subscribe').length === 1,
     );
     refuse(broker);
     expect(await waiting).toBeInstanceOf(SubscriptionError);
-    const next = outcomeOf(client.send('ask', 2));
+    const next = outcomeOf(client.send('ask', 3));
     await until(() => broker.connection.received('subscribe').length === 2, RETRIED);
     const { messageId } = broker.connection.received('subscribe')[1]!;
     broker.connection.send({ cmd: 'suback', messageId: messageId!, granted: [1] });
-    await until(() => broker.connection.received('publish').length === 1);
-    const request = JSON.parse(broker.connection.received('publish')[0]!.payload.toString()) as {
-      id: string;
-      replyTo: string;
-    };
+    const { payload } = await until(() =>
+      broker.connection.received('publish').find(({ topic }) => topic === 'ask'),
+    );
+    const request = JSON.parse(payload.toString()) as { id: string; replyTo: string };
     broker.connection.publish(
       request.replyTo,
       JSON.stringify({ id: request.id, response: 'answer', isDisposed: true }),

@@ -1,7 +1,6 @@
-import { once } from 'node:events';
-import { createServer, type AddressInfo, type Socket } from 'node:net';
-import { Aedes, type PublishPacket, type Subscription } from 'aedes';
-import { Aedes as AedesMqtt5, type AedesOptions } from 'aedes-mqtt5';
+import type { Aedes, Subscription } from 'aedes';
+import { MqttTestBroker, type PublishedMessage } from '../../src/testing/index.js';
+import { createAedes, type AedesLimits } from './create-aedes.js';
 
 type Verdict = boolean | Promise<boolean>;
 
@@ -18,21 +17,7 @@ export interface AedesSetup {
     password: string | undefined,
     clientId: string,
   ) => Verdict;
-  /** The limits that Aedes announces, on MQTT 5 only. */
-  readonly limits?: Pick<
-    AedesOptions,
-    | 'keepaliveLimit'
-    | 'maximumPacketSize'
-    | 'receiveMaximum'
-    | 'sessionExpiryIntervalLimit'
-    | 'topicAliasMaximum'
-  >;
-}
-
-/** A PUBLISH as a client sent it, whether the broker accepted it or not. */
-export interface SeenPublish extends Pick<PublishPacket, 'topic' | 'qos' | 'retain' | 'dup' | 'properties'> {
-  readonly clientId: string | undefined;
-  readonly payload: Buffer;
+  readonly limits?: AedesLimits;
 }
 
 /** A filter of a SUBSCRIBE; `qos` is what the broker granted, or the Reason Code with which it refused. */
@@ -47,7 +32,8 @@ export interface AedesBroker extends AsyncDisposable {
   readonly version: 4 | 5;
   /** The broker itself; on MQTT 5 it can do more than this type tells. */
   readonly broker: Aedes;
-  published(): readonly SeenPublish[];
+  /** What clients sent, whether the broker accepted it or not. */
+  published(): readonly PublishedMessage[];
   /** Of SUBSCRIBE packets only: what the broker restores of a kept session is not among them. */
   subscribed(): readonly SeenSubscription[];
   /** Closes every connection without a DISCONNECT; the broker goes on. */
@@ -56,60 +42,41 @@ export interface AedesBroker extends AsyncDisposable {
 
 /** Starts an Aedes broker in this process. */
 export async function startAedes(setup: AedesSetup): Promise<AedesBroker> {
-  const broker = await createBroker(setup);
-  const published: SeenPublish[] = [];
+  const { version, port = 0, limits } = setup;
+  const aedes = await createAedes(version, limits);
   const subscribed: SeenSubscription[] = [];
-  applyHooks(broker, setup, (packet) => published.push(packet));
-  broker.on('subscribe', (granted, { id }) => {
+  applyHooks(aedes, setup);
+  aedes.on('subscribe', (granted, { id }) => {
     subscribed.push(...granted.map((subscription) => ({ ...subscription, clientId: id })));
   });
-  const tcp = await serve(broker, setup.port ?? 0);
+  const broker = await MqttTestBroker.start({ aedes, port });
   return {
-    url: `mqtt://127.0.0.1:${tcp.port}`,
-    port: tcp.port,
-    version: setup.version,
-    broker,
-    published: () => published,
+    url: broker.url,
+    port: broker.port,
+    version,
+    broker: aedes,
+    published: () => broker.published,
     subscribed: () => subscribed,
-    disconnectAll: tcp.destroySockets,
-    [Symbol.asyncDispose]: async () => {
-      const closed = tcp.close();
-      await closeBroker(broker);
-      tcp.destroySockets();
-      await closed;
-    },
+    disconnectAll: () => broker.disconnectAll(),
+    [Symbol.asyncDispose]: () => broker.close(),
   };
 }
 
-function createBroker({ version, limits = {} }: AedesSetup): Promise<Aedes> {
-  if (version === 4) return Aedes.createBroker();
-  return AedesMqtt5.createBroker(limits) as Promise<unknown> as Promise<Aedes>;
-}
-
-function closeBroker(broker: Aedes): Promise<void> {
-  return new Promise((resolve) => {
-    broker.close(resolve);
-  });
-}
-
-function applyHooks(broker: Aedes, setup: AedesSetup, seen: (packet: SeenPublish) => void): void {
-  const { authenticate, authorizePublish, authorizeSubscribe } = setup;
-  const publishByDefault = broker.authorizePublish.bind(broker);
-  broker.authorizePublish = (client, packet, done) => {
-    seen(seenPublish(packet, client?.id));
-    if (!authorizePublish) return publishByDefault(client, packet, done);
-    whenDecided(authorizePublish(packet.topic, client?.id), (allowed) =>
-      done(allowed ? null : new Error('denied')),
-    );
-  };
+function applyHooks(aedes: Aedes, { authenticate, authorizePublish, authorizeSubscribe }: AedesSetup): void {
+  if (authorizePublish) {
+    aedes.authorizePublish = (client, { topic }, done) =>
+      whenDecided(authorizePublish(topic, client?.id), (allowed) =>
+        done(allowed ? null : new Error('denied')),
+      );
+  }
   if (authorizeSubscribe) {
-    broker.authorizeSubscribe = (client, subscription, done) =>
+    aedes.authorizeSubscribe = (client, subscription, done) =>
       whenDecided(authorizeSubscribe(subscription.topic, client.id), (allowed) =>
         done(null, allowed ? subscription : null),
       );
   }
   if (authenticate) {
-    broker.authenticate = (client, username, password, done) =>
+    aedes.authenticate = (client, username, password, done) =>
       whenDecided(authenticate(username, password?.toString(), client.id), (allowed) => done(null, allowed));
   }
 }
@@ -118,25 +85,4 @@ function applyHooks(broker: Aedes, setup: AedesSetup, seen: (packet: SeenPublish
 function whenDecided(verdict: Verdict, then: (allowed: boolean) => void): void {
   if (typeof verdict === 'boolean') then(verdict);
   else void verdict.then(then);
-}
-
-function seenPublish(packet: PublishPacket, clientId: string | undefined): SeenPublish {
-  const { topic, qos, retain, dup, properties } = packet;
-  const payload = Buffer.from(packet.payload as Buffer);
-  return { clientId, topic, qos, retain, dup, payload, ...(properties && { properties: { ...properties } }) };
-}
-
-async function serve(broker: Aedes, wantedPort: number) {
-  const sockets = new Set<Socket>();
-  const server = createServer({ noDelay: true }, (socket) => {
-    sockets.add(socket);
-    socket.once('close', () => sockets.delete(socket));
-    broker.handle(socket);
-  }).listen(wantedPort, '127.0.0.1');
-  await once(server, 'listening');
-  return {
-    port: (server.address() as AddressInfo).port,
-    destroySockets: () => sockets.forEach((socket) => socket.destroy()),
-    close: () => once(server.close(), 'close'),
-  };
 }

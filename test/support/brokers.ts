@@ -5,6 +5,8 @@ import { describeWithMosquitto } from './needs-mosquitto.js';
 export interface BrokerSetup {
   /** Refuses subscriptions and publishes on `denied/#`. */
   readonly denied?: boolean;
+  /** User names and passwords, on mosquitto; with some, nobody connects without. */
+  readonly users?: Readonly<Record<string, string>>;
 }
 
 export interface Broker extends AsyncDisposable {

@@ -2,6 +2,17 @@ import { pbkdf2Sync, randomBytes } from 'node:crypto';
 import { existsSync, readdirSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Certificate } from './certificates.js';
+
+export type ListenerKind = 'mqtts' | 'ws' | 'wss' | 'mqtt+unix';
+
+export interface TlsSetup extends Certificate {
+  /** The certificate of the authority of clients, as PEM: with it they need a certificate from there. */
+  readonly clientCa?: string;
+}
+
+/** What a listener listens on: a port, or a path. */
+export type Addresses = Readonly<Record<ListenerKind, number | string>>;
 
 export interface MosquittoSetup {
   /** Refuses subscriptions and publishes on `denied/#`, which takes the dynamic-security plugin: an ACL file grants them. */
@@ -10,6 +21,10 @@ export interface MosquittoSetup {
   readonly persistence?: boolean;
   /** User names and passwords; with some, nobody connects without. */
   readonly users?: Readonly<Record<string, string>>;
+  /** Listeners beside the plain one, one of each kind; `Mosquitto.urlOf` tells where. */
+  readonly listeners?: readonly ListenerKind[];
+  /** Of listeners with TLS. */
+  readonly tls?: TlsSetup;
   /** Further lines of mosquitto.conf. */
   readonly config?: readonly string[];
 }
@@ -19,7 +34,9 @@ export async function writeMosquittoConfig(
   folder: string,
   port: number,
   setup: MosquittoSetup,
+  addresses: Addresses,
 ): Promise<string> {
+  await writeCertificates(folder, setup);
   const lines = [
     // started as root, it would become a user that cannot read the folder
     ...(process.getuid?.() === 0 ? ['user root'] : []),
@@ -31,6 +48,7 @@ export async function writeMosquittoConfig(
     'log_type all',
     ...(await accessLines(folder, setup)),
     `listener ${port} 127.0.0.1`,
+    ...(setup.listeners ?? []).flatMap((kind) => listenerLines(folder, kind, addresses[kind], setup)),
     'max_queued_messages 0', // no limit: beyond its default of 1000 it drops, and says nothing
     ...(setup.config ?? []),
   ];
@@ -51,6 +69,28 @@ async function accessLines(folder: string, { denied, users }: MosquittoSetup): P
     await writeFile(path, JSON.stringify(DENIED), { mode: 0o600 });
     lines.push(`plugin ${dynamicSecurityPlugin()}`, `plugin_opt_config_file ${path}`);
   }
+  return lines;
+}
+
+async function writeCertificates(folder: string, { tls }: MosquittoSetup): Promise<void> {
+  if (tls === undefined) return;
+  await writeFile(join(folder, 'cert.pem'), tls.cert);
+  await writeFile(join(folder, 'key.pem'), tls.key, { mode: 0o600 });
+  if (tls.clientCa !== undefined) await writeFile(join(folder, 'client-ca.pem'), tls.clientCa);
+}
+
+function listenerLines(
+  folder: string,
+  kind: ListenerKind,
+  address: number | string,
+  { tls }: MosquittoSetup,
+): string[] {
+  const lines = [kind === 'mqtt+unix' ? `listener 0 ${address}` : `listener ${address} 127.0.0.1`];
+  if (kind.startsWith('ws')) lines.push('protocol websockets');
+  if (!kind.endsWith('s') || kind === 'ws') return lines;
+  lines.push(`certfile ${join(folder, 'cert.pem')}`, `keyfile ${join(folder, 'key.pem')}`);
+  if (tls?.clientCa !== undefined)
+    lines.push(`cafile ${join(folder, 'client-ca.pem')}`, 'require_certificate true');
   return lines;
 }
 

@@ -6,7 +6,12 @@ import { join } from 'node:path';
 import { answersConnect } from './answers-connect.js';
 import { endProgram, hasEnded, spawnUntilParentDies } from './child-program.js';
 import { freePort } from './free-port.js';
-import { writeMosquittoConfig, type MosquittoSetup } from './mosquitto-config.js';
+import {
+  writeMosquittoConfig,
+  type Addresses,
+  type ListenerKind,
+  type MosquittoSetup,
+} from './mosquitto-config.js';
 import { mosquittoIsMissing, mosquittoProgram } from './mosquitto-program.js';
 import { until } from './until.js';
 
@@ -21,8 +26,15 @@ export class Mosquitto implements AsyncDisposable {
     readonly port: number,
     readonly folder: string,
     readonly setup: MosquittoSetup,
+    readonly addresses: Addresses,
   ) {
     this.url = `mqtt://127.0.0.1:${port}`;
+  }
+
+  /** Where one of the `listeners` is. */
+  urlOf(kind: ListenerKind, host = '127.0.0.1'): string {
+    const address = this.addresses[kind];
+    return kind === 'mqtt+unix' ? `${kind}://${address}` : `${kind}://${host}:${address}`;
   }
 
   /** Everything that it wrote to its log, over all its runs. */
@@ -34,7 +46,7 @@ export class Mosquitto implements AsyncDisposable {
   async start(): Promise<void> {
     if (this.#child) return;
     if (mosquittoProgram === undefined) throw new Error(mosquittoIsMissing);
-    const config = await writeMosquittoConfig(this.folder, this.port, this.setup);
+    const config = await writeMosquittoConfig(this.folder, this.port, this.setup, this.addresses);
     const log = openSync(this.#logPath, 'a');
     const runsBefore = this.#runs();
     const child = spawnUntilParentDies(mosquittoProgram, ['-c', config], { log });
@@ -99,7 +111,14 @@ export class Mosquitto implements AsyncDisposable {
 
 /** Starts a mosquitto on a free port of the loopback address. */
 export async function startMosquitto(setup: MosquittoSetup = {}): Promise<Mosquitto> {
-  const mosquitto = new Mosquitto(await freePort(), await mkdtemp(join(tmpdir(), 'mosquitto-')), setup);
+  const folder = await mkdtemp(join(tmpdir(), 'mosquitto-'));
+  const addresses = {
+    mqtts: await freePort(),
+    ws: await freePort(),
+    wss: await freePort(),
+    'mqtt+unix': join(folder, 'socket'),
+  };
+  const mosquitto = new Mosquitto(await freePort(), folder, setup, addresses);
   try {
     await mosquitto.start();
   } catch (error) {

@@ -18,9 +18,12 @@ const layers: Record<string, string[]> = {
   connection: shared,
   server: [...shared, 'server'],
   client: [...shared, 'client'],
-  index: [...shared, 'server', 'client'],
+  module: [...shared, 'module'],
+  index: [...shared, 'server', 'client', 'module'],
 };
 const mayNameTypesOfMqtt = ['server', 'client', 'index'];
+/** The add-on that each optional peer is for. */
+const optionalPeers: Record<string, string> = { aedes: 'testing', '@nestjs/testing': 'testing' };
 
 interface Import {
   readonly from: string;
@@ -43,9 +46,11 @@ function isAllowed(file: string, found: Import): boolean {
   }
   if (/^mqtt(\/|$)/.test(found.from))
     return layer === 'connection' || (found.isType && mayNameTypesOfMqtt.includes(layer));
+  const addOn = optionalPeers[found.from];
+  if (addOn !== undefined) return layer === addOn;
   if (!found.from.startsWith('@nestjs/')) return true;
   if (layer === 'message')
-    return found.from.endsWith('/microservices') && /^\{ MqttRecord\b[^,]*\}$/.test(found.names);
+    return found.from.endsWith('/microservices') && /^\{ Mqtt(Record|Context)\b[^,]*\}$/.test(found.names);
   return layer !== 'topic' && layer !== 'codec';
 }
 

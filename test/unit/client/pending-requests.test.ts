@@ -1,102 +1,238 @@
-import type { WritePacket } from '@nestjs/microservices';
+import { jest } from '@jest/globals';
+import { RemoteError } from '../../../src/errors.js';
+import { GatherRequest, type ResponderReply } from '../../../src/client/gather-request.js';
 import { PendingRequests } from '../../../src/client/pending-requests.js';
+import { SendRequest, type ReplyConversion } from '../../../src/client/send-request.js';
 import type { Reply } from '../../../src/message/reply.js';
 
-describe('PendingRequests', () => {
-  it.each<[string, Reply, WritePacket[], boolean]>([
-    ['a value', { kind: 'value', value: 1, last: false }, [{ response: 1 }], true],
-    ['undefined', { kind: 'value', value: undefined, last: false }, [{ response: undefined }], true],
-    ['the last value', { kind: 'value', value: 1, last: true }, [{ response: 1, isDisposed: true }], false],
-    [
-      'null, the last value',
-      { kind: 'value', value: null, last: true },
-      [{ response: null, isDisposed: true }],
-      false,
-    ],
+const LAST: Reply = { kind: 'value', value: 1, last: true };
+const NEXT: Reply = { kind: 'value', value: 1, last: false };
+const END: Reply = { kind: 'end' };
+const PLAIN: ReplyConversion = { toResponse: (value) => value, toError: (error) => error };
+
+describe('a request', () => {
+  it.each<[string, Reply, unknown[], boolean]>([
+    ['a value', NEXT, ['next 1'], true],
+    ['undefined', { kind: 'value', value: undefined, last: false }, ['next undefined'], true],
+    ['the last value', LAST, ['next 1', 'complete'], false],
+    ['null, the last value', { kind: 'value', value: null, last: true }, ['next null', 'complete'], false],
     [
       'undefined, the last value',
       { kind: 'value', value: undefined, last: true },
-      [{ response: undefined }, { isDisposed: true }],
+      ['next undefined', 'complete'],
       false,
     ],
-    ['the end', { kind: 'end' }, [{ isDisposed: true }], false],
-    ['an error', { kind: 'error', error: 'no' }, [{ err: 'no', isDisposed: true }], false],
-  ])('hands over %s', (_, reply, packets, waits) => {
-    const { pending, received } = waitingFor('1');
-    pending.deliver('1', reply);
-    expect(received['1']).toStrictEqual(packets);
-    expect(pending.has('1')).toBe(waits);
+    ['the end', END, ['complete'], false],
+    ['an error', { kind: 'error', error: 'no' }, ['error no'], false],
+    ['an error that is nothing', { kind: 'error', error: null }, ['error null'], false],
+  ])('takes %s', (_, reply, expected, waits) => {
+    const { pending, send } = create();
+    const { request, seen } = send();
+    pending.deliver(request.id, reply);
+    expect([seen, pending.has(request.id)]).toEqual([expected, waits]);
   });
 
-  // Nest asks for `if (packet.err)`
-  it.each([undefined, null, '', 0, false])('fails a request whose error is %p', (error) => {
-    const { pending, received } = waitingFor('1');
-    pending.deliver('1', { kind: 'error', error });
-    expect(received['1']).toHaveLength(1);
-    expect(received['1']?.[0]?.err).toBeTruthy();
+  it('takes the values of a stream in their order, and nothing after its end', () => {
+    const { pending, send } = create();
+    const { request, seen } = send();
+    for (const reply of [NEXT, { ...NEXT, value: 2 }, END, { ...NEXT, value: 3 }])
+      pending.deliver(request.id, reply);
+    pending.fail(request.id, 'late');
+    expect(seen).toEqual(['next 1', 'next 2', 'complete']);
   });
 
-  it('hands over the values of a stream in their order, and nothing after its end', () => {
-    const { pending, received } = waitingFor('1');
-    for (const value of [1, 2]) pending.deliver('1', { kind: 'value', value, last: false });
-    pending.deliver('1', { kind: 'end' });
-    pending.deliver('1', { kind: 'value', value: 3, last: false });
-    pending.fail('1', new Error('late'));
-    expect(received['1']).toEqual([{ response: 1 }, { response: 2 }, { isDisposed: true }]);
+  it('takes no reply to another one, or after it is given up', () => {
+    const { pending, send } = create();
+    const [one, other] = [send(), send()];
+    other.request.unsubscribe();
+    pending.deliver(other.request.id, LAST);
+    pending.deliver('constructor', LAST);
+    expect([one.seen, other.seen, pending.size]).toEqual([[], [], 1]);
   });
 
-  it('hands a reply to its request alone', () => {
-    const { pending, received } = waitingFor('1', '2', '__proto__');
-    pending.deliver('__proto__', { kind: 'value', value: 1, last: true });
-    pending.deliver('constructor', { kind: 'value', value: 2, last: true });
-    expect(Object.entries(received)).toEqual([
-      ['1', []],
-      ['2', []],
-      ['__proto__', [{ response: 1, isDisposed: true }]],
-    ]);
-  });
-
-  it('drops a reply to a request that has been given up', () => {
-    const { pending, received } = waitingFor('1');
-    pending.delete('1');
-    pending.deliver('1', { kind: 'value', value: 1, last: true });
-    expect([pending.has('1'), received['1']]).toEqual([false, []]);
-  });
-
-  it('has ended a request before its callback runs', () => {
-    const pending = new PendingRequests();
+  it('has ended before it takes the last reply', () => {
+    const { pending } = create();
     const waits: boolean[] = [];
-    pending.add('1', () => waits.push(pending.has('1')));
-    pending.deliver('1', { kind: 'value', value: undefined, last: true });
+    const note = () => waits.push(pending.has(request.id));
+    const request = new SendRequest('t', 0, { next: note, complete: note, error: note }, PLAIN);
+    pending.add(request);
+    pending.deliver(request.id, LAST);
     expect(waits).toEqual([false, false]);
   });
 
-  it('fails one request', () => {
-    const { pending, received } = waitingFor('1', '2');
-    const error = new Error('no');
-    pending.fail('1', error);
-    expect(received).toEqual({ 1: [{ err: error, isDisposed: true }], 2: [] });
-    expect([pending.has('1'), pending.has('2')]).toEqual([false, true]);
-  });
-
-  it('fails all requests, but not those that are made meanwhile', () => {
-    const { pending, received } = waitingFor('1', '2');
-    const again: WritePacket[] = [];
-    pending.add('3', () => pending.add('4', (packet) => again.push(packet)));
-    const error = new Error('closed');
-    pending.failAll(error);
-    expect(received).toEqual({
-      1: [{ err: error, isDisposed: true }],
-      2: [{ err: error, isDisposed: true }],
-    });
-    expect(['1', '2', '3', '4'].map((id) => pending.has(id))).toEqual([false, false, false, true]);
-    expect(again).toEqual([]);
+  it('fails if its value cannot be converted, also if its error cannot', () => {
+    const { pending, send } = create();
+    const toResponse = () => {
+      throw new Error('no response');
+    };
+    const one = send({ ...PLAIN, toResponse });
+    const other = send({ toResponse, toError: toResponse });
+    for (const { request } of [one, other]) pending.deliver(request.id, LAST);
+    expect([one.seen, other.seen, pending.size]).toEqual([['error Error: no response'], [], 0]);
   });
 });
 
-function waitingFor(...ids: string[]) {
-  const pending = new PendingRequests();
-  const lists = ids.map((id): [string, WritePacket[]] => [id, []]);
-  for (const [id, list] of lists) pending.add(id, (packet) => list.push(packet));
-  return { pending, received: Object.fromEntries(lists) };
+describe('requests that are failed', () => {
+  it('are all, but not those that are made meanwhile', () => {
+    const { pending, send } = create();
+    const first = send();
+    const again = () => void send();
+    pending.add(new SendRequest('t', 0, { next: again, complete: again, error: again }, PLAIN));
+    pending.failAll('closed');
+    expect([first.seen, pending.size]).toEqual([['error closed'], 1]);
+  });
+
+  it('are those that were sent, and their responders are told', () => {
+    const { pending, send, inVain } = create();
+    const [sent, waiting] = [send(), send()];
+    sent.request.sent = true;
+    pending.failSent('lost');
+    expect([sent.seen, waiting.seen, inVain]).toEqual([['error lost'], [], [sent.request.id]]);
+  });
+});
+
+describe('the time of a request', () => {
+  beforeEach(() => void jest.useFakeTimers());
+  afterEach(() => void jest.useRealTimers());
+
+  it('is up after timeoutMs without a reply, and its responders are told if it was sent', () => {
+    const { pending, send, inVain } = create();
+    const [one, other] = [send(PLAIN, 100), send(PLAIN, 100)];
+    one.request.sent = true;
+    jest.advanceTimersByTime(99);
+    expect(pending.size).toBe(2);
+    jest.advanceTimersByTime(3);
+    expect([one.seen, other.seen]).toEqual([
+      ['error RequestTimeoutError: No reply to the request on "t" within 100 ms'],
+      ['error RequestTimeoutError: No reply to the request on "t" within 100 ms'],
+    ]);
+    expect([inVain, jest.getTimerCount()]).toEqual([[one.request.id], 0]);
+  });
+
+  it('starts again with each reply', () => {
+    const { pending, send } = create();
+    const { request, seen } = send(PLAIN, 100);
+    for (let round = 0; round < 3; round++) {
+      jest.advanceTimersByTime(90);
+      pending.deliver(request.id, NEXT);
+    }
+    expect(seen).toEqual(['next 1', 'next 1', 'next 1']);
+    jest.advanceTimersByTime(102);
+    expect(seen.at(-1)).toMatch(/^error RequestTimeoutError/);
+  });
+
+  it('is its own, whatever others have', () => {
+    const { send } = create();
+    const requests = [300, 100, 200, 100].map((timeoutMs) => send(PLAIN, timeoutMs));
+    const ended = () => requests.map(({ seen }) => seen.length);
+    jest.advanceTimersByTime(102);
+    expect(ended()).toEqual([0, 1, 0, 1]);
+    jest.advanceTimersByTime(100);
+    expect(ended()).toEqual([0, 1, 1, 1]);
+    jest.advanceTimersByTime(100);
+    expect(ended()).toEqual([1, 1, 1, 1]);
+  });
+
+  it.each([0, Infinity])('never ends if it is %d', (timeoutMs) => {
+    const { send } = create();
+    send(PLAIN, timeoutMs);
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
+  it.each<[string, (id: string, pending: PendingRequests) => void]>([
+    ['a reply', (id, pending) => pending.deliver(id, LAST)],
+    ['an error', (id, pending) => pending.fail(id, 'no')],
+    ['all being failed', (_, pending) => pending.failAll('no')],
+  ])('leaves no timer after %s', (_, end) => {
+    const { pending, send } = create();
+    end(send(PLAIN, 100).request.id, pending);
+    expect([jest.getTimerCount(), pending.size]).toEqual([0, 0]);
+  });
+
+  it('leaves no timer after it is given up', () => {
+    const { send } = create();
+    send(PLAIN, 100).request.unsubscribe();
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
+  it('does not keep others from theirs if nobody can be told', () => {
+    const { send } = create();
+    send({ ...PLAIN, toError: () => raise() }, 100);
+    const { seen } = send(PLAIN, 100);
+    jest.advanceTimersByTime(102);
+    expect(seen).toHaveLength(1);
+  });
+});
+
+describe('a request to many', () => {
+  it('waits for so many responders to end, and tells the others', () => {
+    const { pending, inVain } = create();
+    const { request, seen } = gather(pending, 2);
+    pending.deliver(request.id, NEXT, 'a');
+    pending.deliver(request.id, END, 'a');
+    pending.deliver(request.id, END, 'a');
+    pending.deliver(request.id, { kind: 'error', error: { reason: 'no' } }, 'b');
+    expect(seen).toEqual([
+      { responder: 'a', value: 1 },
+      { responder: 'b', error: new RemoteError({ reason: 'no' }) },
+      'complete',
+    ]);
+    expect([inVain, pending.size]).toEqual([[request.id], 0]);
+  });
+
+  it('takes the end of a responder without a value for its answer', () => {
+    const { pending } = create();
+    const { request, seen } = gather(pending, 2);
+    pending.deliver(request.id, END, 'a');
+    pending.deliver(request.id, END, undefined);
+    expect(seen).toEqual([
+      { responder: 'a', value: undefined },
+      { responder: undefined, value: undefined },
+      'complete',
+    ]);
+  });
+
+  it('ends with what there is when the time is up, which starts once', () => {
+    jest.useFakeTimers();
+    const { pending } = create();
+    const { request, seen } = gather(pending, Infinity, 100);
+    jest.advanceTimersByTime(90);
+    pending.deliver(request.id, LAST, 'a');
+    jest.advanceTimersByTime(12);
+    expect(seen).toEqual([{ responder: 'a', value: 1 }, 'complete']);
+    jest.useRealTimers();
+  });
+});
+
+function raise(): never {
+  throw new Error('no');
+}
+
+function create() {
+  const inVain: string[] = [];
+  const pending = new PendingRequests((id) => inVain.push(id));
+  const send = (conversion = PLAIN, timeoutMs = 0) => {
+    const seen: string[] = [];
+    const observer = {
+      next: (value: unknown) => void seen.push(`next ${String(value)}`),
+      error: (error: unknown) => void seen.push(`error ${String(error)}`),
+      complete: () => void seen.push('complete'),
+    };
+    const request = new SendRequest('t', timeoutMs, observer, conversion);
+    pending.add(request);
+    return { request, seen };
+  };
+  return { pending, send, inVain };
+}
+
+function gather(pending: PendingRequests, max: number, timeoutMs = 0) {
+  const seen: unknown[] = [];
+  const observer = {
+    next: (reply: ResponderReply) => void seen.push(reply),
+    error: (error: unknown) => void seen.push(error),
+    complete: () => void seen.push('complete'),
+  };
+  const request = new GatherRequest('t', timeoutMs, max, observer);
+  pending.add(request);
+  return { request, seen };
 }

@@ -2,9 +2,9 @@ import { ACKNOWLEDGE, WITHHOLD, type Decision } from '../../../src/message/decis
 import { createPipeline } from '../../../src/server/create-pipeline.js';
 import { toRoute } from '../../../src/server/handler-route.js';
 import type { MqttHandlerOptions } from '../../../src/server/handler-options.js';
-import type { MqttContext } from '../../../src/server/mqtt-context.js';
+import type { MqttContext } from '../../../src/message/mqtt-context.js';
 import type { ServerMqttOptions } from '../../../src/server/server-options.js';
-import { SubscriptionPlan } from '../../../src/server/subscription-plan.js';
+import { SubscriptionPlan } from '../../../src/connection/subscription-plan.js';
 import { CapturedLogs } from '../../support/capture-logs.js';
 import { closedGate } from '../../support/gate.js';
 import { until } from '../../support/until.js';
@@ -39,12 +39,6 @@ describe('Dispatcher', () => {
     const { dispatch } = createDispatcher({ a: () => gate.opened }, { ack: 'receipt' });
     expect(dispatch('a')).toEqual([ACKNOWLEDGE]);
     gate.open();
-  });
-
-  it('acknowledges what no handler is for, with one line in the log', () => {
-    const { dispatch, logs } = createDispatcher({ a: () => 1 });
-    expect([dispatch('b'), dispatch('c')]).toEqual([[ACKNOWLEDGE], [ACKNOWLEDGE]]);
-    expect(logs).toHaveLength(1);
   });
 
   it('leaves messages to the broker after it is stopped', async () => {
@@ -118,14 +112,18 @@ function createDispatcher(
       server,
     ),
   );
+  const plan = new SubscriptionPlan(routes);
   const logs: string[] = [];
   const note = (line: unknown) => void logs.push(String(line));
-  const pipeline = createPipeline(new SubscriptionPlan(routes), {
+  const pipeline = createPipeline(routes, {
     options: server,
     logger: Object.assign(new CapturedLogs(), { error: note, warn: note }),
     concurrency: 1000,
+    protocolVersion: 4,
     keepsSession: true,
-    publish: () => Promise.resolve(),
+    cancellations: undefined,
+    responderName: () => 'server',
+    publish: () => Promise.resolve({ noMatchingSubscribers: false }),
     normalizePattern: (pattern) => {
       if (pattern === 'throw') throw new RangeError('Maximum call stack size exceeded');
       return pattern;
@@ -135,9 +133,9 @@ function createDispatcher(
   /** The decisions on one message. */
   const dispatch = (topic: string, payload = '1', qos: 0 | 1 | 2 = 1) => {
     const decisions: Decision[] = [];
-    pipeline.dispatcher.dispatch(
-      createMessage(topic, payload, { qos }, (decision) => decisions.push(decision)),
-    );
+    const message = createMessage(topic, payload, { qos }, (decision) => decisions.push(decision));
+    const matched = plan.match(topic).flatMap(({ interests }) => interests);
+    pipeline.dispatcher.dispatch(message, matched);
     return decisions;
   };
   return { dispatch, pipeline, logs };

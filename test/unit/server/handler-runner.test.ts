@@ -3,8 +3,11 @@ import { WITHHOLD, type Decision } from '../../../src/message/decision.js';
 import type { MqttHandlerOptions } from '../../../src/server/handler-options.js';
 import { HandlerRunner, type Job } from '../../../src/server/handler-runner.js';
 import { FatalError } from '../../../src/server/failure-errors.js';
-import type { MqttContext } from '../../../src/server/mqtt-context.js';
+import type { MqttContext } from '../../../src/message/mqtt-context.js';
 import type { Outcome } from '../../../src/server/outcome.js';
+import type { PublishReceipt } from '../../../src/connection/publisher.js';
+import type { Incoming } from '../../../src/server/incoming.js';
+import { OpenRequests } from '../../../src/server/open-requests.js';
 import { Responder } from '../../../src/server/responder.js';
 import { closedGate } from '../../support/gate.js';
 import { createMessage } from './create-message.js';
@@ -109,7 +112,7 @@ describe('HandlerRunner', () => {
   });
 
   describe('for a request', () => {
-    const reply = { form: 'envelope', topic: 'replies', id: '1' } as const;
+    const reply = { form: 'envelope', topic: 'replies', id: '1', namesResponder: false } as const;
 
     it('does not run a handler that fails again, and answers with the failure', async () => {
       const { run, conclusions, replies } = createRunner({ kind: 'message' });
@@ -154,7 +157,7 @@ describe('HandlerRunner', () => {
 interface RunnerSetup {
   readonly kind?: 'event' | 'message';
   readonly withHooks?: (context: MqttContext, run: () => Promise<void>) => Promise<void>;
-  readonly publish?: (topic: string, payload: Buffer | string) => Promise<void>;
+  readonly publish?: (topic: string, payload: Buffer | string) => Promise<PublishReceipt>;
 }
 
 function createRunner({ kind = 'event', withHooks, publish }: RunnerSetup = {}) {
@@ -164,25 +167,30 @@ function createRunner({ kind = 'event', withHooks, publish }: RunnerSetup = {}) 
   const closing = new AbortController();
   const record = (_: string, payload: Buffer | string) => {
     replies.push(JSON.parse(payload.toString()));
-    return Promise.resolve();
+    return Promise.resolve({ noMatchingSubscribers: false });
   };
+  const responder = new Responder({
+    publish: publish ?? record,
+    serializer: undefined,
+    userProperties: undefined,
+    responderName: () => 'server',
+  });
+  const requests = new OpenRequests({ responder, keepsSession: true });
   const runner = new HandlerRunner({
-    responder: new Responder({
-      publish: publish ?? record,
-      serializer: undefined,
-      userProperties: undefined,
-    }),
+    lifetime: new AbortController(),
     withHooks: withHooks ?? ((_, run) => run()),
     conclude: (_, outcome, attempts) => void conclusions.push({ outcome, attempts }),
     closing: closing.signal,
     keepsSession: true,
   });
-  const run = (handle: Handle, options: MqttHandlerOptions = {}, incoming: object = {}) => {
+  const run = (handle: Handle, options: MqttHandlerOptions = {}, given: Partial<Incoming> = {}) => {
+    const incoming: Incoming = { decode: () => 1, ...given };
+    const message = createMessage('a');
     const route = kind === 'event' ? createRoute('a', options) : createMessageRoute('a', options);
     const job: Job = {
       route: { ...route, handle: async (data, context) => handle(data, context as MqttContext) as never },
-      message: createMessage('a'),
-      incoming: { decode: () => 1, ...incoming },
+      message,
+      incoming: { ...incoming, request: requests.open(incoming, message, route.codec) },
       decide: (decision) => decisions.push(decision) === 1,
     };
     return runner.run(job);

@@ -1,7 +1,6 @@
-import type { IPublishPacket } from 'mqtt-packet';
 import { Router } from '../../../src/server/router.js';
 import type { HandlerRoute } from '../../../src/server/handler-route.js';
-import { SubscriptionPlan } from '../../../src/server/subscription-plan.js';
+import { SubscriptionPlan } from '../../../src/connection/subscription-plan.js';
 import { createMessageRoute, createRoute } from './create-route.js';
 
 describe('a PUBLISH without Subscription Identifiers', () => {
@@ -104,15 +103,13 @@ describe('a request', () => {
 
 type Three = [HandlerRoute, HandlerRoute, HandlerRoute];
 
-function routed(routes: readonly HandlerRoute[], topic: string, subscriptionIdentifier?: number | number[]) {
-  const packet: IPublishPacket = { cmd: 'publish', topic, payload: '', qos: 0, dup: false, retain: false };
-  if (subscriptionIdentifier !== undefined) packet.properties = { subscriptionIdentifier };
-  return new Router(new SubscriptionPlan(routes)).route({
+function routed(routes: readonly HandlerRoute[], topic: string, identifiers?: number | number[]) {
+  const matched = new SubscriptionPlan(routes).match(topic, identifiers);
+  const router = new Router(routes);
+  return router.route(
     topic,
-    payload: Buffer.alloc(0),
-    packet,
-    settle: () => undefined,
-  });
+    matched.flatMap(({ interests }) => interests),
+  );
 }
 
 function identifiersOf(routes: readonly HandlerRoute[]): number[] {

@@ -4,23 +4,6 @@ import { connectDevice } from '../../support/device.js';
 import { fence } from '../../support/fence.js';
 
 describe.each([4, 5] as const)('startAedes, version %i', (version) => {
-  it('lists the PUBLISHes of its clients', async () => {
-    await using broker = await startAedes({ version });
-    await using device = await connectDevice(broker.url, { protocolVersion: version, clientId: 'a' });
-    const properties = version === 5 ? { contentType: 'text/plain' } : undefined;
-    await device.publish('t/1', 'x', { qos: 1, retain: true, ...(properties && { properties }) });
-    expect(broker.published()).toMatchObject([
-      {
-        clientId: 'a',
-        topic: 't/1',
-        payload: Buffer.from('x'),
-        qos: 1,
-        retain: true,
-        ...(properties && { properties }),
-      },
-    ]);
-  });
-
   it('refuses what the hooks refuse', async () => {
     const authorizeSubscribe = (filter: string) => filter !== 'no';
     await using broker = await startAedes({
@@ -47,14 +30,6 @@ describe.each([4, 5] as const)('startAedes, version %i', (version) => {
     await (version === 4 ? device.closed : fence(device));
     expect(broker.published().map(({ topic }) => topic)).toContain('no');
     expect(device.received).toEqual([]);
-  });
-
-  it('closes every connection and goes on', async () => {
-    await using broker = await startAedes({ version });
-    await using device = await connectDevice(broker.url, { protocolVersion: version });
-    broker.disconnectAll();
-    await device.closed;
-    await expect(answersConnect(broker.port)).resolves.toBe(true);
   });
 
   it('frees its port at the end, with clients or without', async () => {

@@ -1,0 +1,61 @@
+import type { Observer } from 'rxjs';
+import { MqttTransportError, RemoteError } from '../errors.js';
+import type { Reply } from '../message/reply.js';
+import { PendingRequest } from './pending-request.js';
+
+/**
+ * What one of several responders answered: a value, or why there is none, which is a {@link RemoteError} if its handler
+ * failed. `responder` is its `responderName`, by default its Client Identifier; a peer that is not ours may not say.
+ */
+export type ResponderReply<T = unknown> =
+  | { readonly responder: string | undefined; readonly value: T; readonly error?: undefined }
+  | {
+      readonly responder: string | undefined;
+      readonly error: MqttTransportError;
+      readonly value?: undefined;
+    };
+
+/** What `sendToMany` waits for: the replies of all responders. */
+export class GatherRequest extends PendingRequest {
+  readonly many = true;
+  readonly #max: number;
+  readonly #observer: Observer<ResponderReply>;
+  /** Those who have sent a value. */
+  readonly #heard = new Set<string | undefined>();
+  /** Those who have ended; one that does not say who it is counts each time. */
+  readonly #done = new Set<string | symbol>();
+
+  /** @param max how many responders to wait for to the end of their replies */
+  constructor(topic: string, timeoutMs: number, max: number, observer: Observer<ResponderReply>) {
+    super(topic, timeoutMs);
+    this.#max = max;
+    this.#observer = observer;
+  }
+
+  endsWith(reply: Reply, responder: string | undefined): boolean {
+    if (reply.kind !== 'value' || reply.last) this.#done.add(responder ?? Symbol('unknown'));
+    return this.#done.size >= this.#max;
+  }
+
+  /** A handler that returns nothing has answered as well. */
+  take(reply: Reply, isLast: boolean, responder: string | undefined): void {
+    if (reply.kind === 'error') this.#observer.next({ responder, error: toError(reply.error) });
+    else if (reply.kind === 'value') this.#observer.next({ responder, value: reply.value });
+    else if (!this.#heard.has(responder)) this.#observer.next({ responder, value: undefined });
+    if (reply.kind === 'value') this.#heard.add(responder);
+    if (isLast) this.#observer.complete();
+  }
+
+  fail(error: unknown): void {
+    this.#observer.error(error);
+  }
+
+  expire(): void {
+    this.#observer.complete();
+  }
+}
+
+/** A reply that cannot be read has an error of this side. */
+function toError(error: unknown): MqttTransportError {
+  return error instanceof MqttTransportError ? error : new RemoteError(error);
+}

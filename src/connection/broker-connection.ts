@@ -1,0 +1,327 @@
+import { Logger } from '@nestjs/common';
+import type { MqttEvents } from '@nestjs/microservices';
+import type { IConnackPacket, IDisconnectPacket, MqttClient } from 'mqtt';
+import type { Observable } from 'rxjs';
+import { ConnectionError } from '../errors.js';
+import type { MqttRecordOptions } from '../message/mqtt-record.js';
+import { BackOff } from './back-off.js';
+import { ConnectionAttempts } from './connection-attempts.js';
+import { ConnectionFailures } from './connection-failures.js';
+import {
+  describeBroker,
+  describeServer,
+  toMqttJsOptions,
+  type MqttConnectionOptions,
+} from './connection-options.js';
+import { createClient } from './create-client.js';
+import { Deferred } from './deferred.js';
+import type { ConnectionHealth } from './connection-health.js';
+import { ConnectionState } from './connection-state.js';
+import { ConnectionUsers, type ConnectionUser } from './connection-users.js';
+import { describeError } from './failure.js';
+import { InboundPublishes } from './inbound-publishes.js';
+import { keepServerKeepAlive } from './keep-server-keep-alive.js';
+import { LiveSession } from './live-session.js';
+import { MqttStatus } from './mqtt-status.js';
+import { Presence } from './presence.js';
+import { Publisher, type PublishReceipt } from './publisher.js';
+import { isSessionKept, toSession, type Session } from './session.js';
+import { watchClient } from './watch-client.js';
+import type { Subscriptions } from './subscriptions.js';
+import { createSubscriptions } from './create-subscriptions.js';
+
+const CLOSE_TIMEOUT_MS = 5_000;
+
+/**
+ * One connection to a broker: owns MQTT.js and its events, makes the connection again when it is lost, and tells its
+ * users of each new session, so that they subscribe to what they need.
+ */
+export class BrokerConnection {
+  /** The broker's address, without credentials. */
+  readonly address: string;
+  /** What its users want to receive. */
+  readonly subscriptions: Subscriptions;
+  readonly #logger: Logger;
+  readonly #options: MqttConnectionOptions;
+  readonly #state = new ConnectionState();
+  readonly #failures: ConnectionFailures;
+  readonly #publisher: Publisher;
+  readonly #inbound = new InboundPublishes();
+  readonly #session: LiveSession;
+  readonly #users = new ConnectionUsers();
+  readonly #presence: Presence | undefined;
+  readonly #eventListeners: { event: keyof MqttEvents; listener: MqttEvents[keyof MqttEvents] }[] = [];
+  #client: MqttClient | undefined;
+  #attempts: ConnectionAttempts | undefined;
+  /** Settled by the first session, or by what keeps it from coming. */
+  #opening: Deferred<void> | undefined;
+  /** Why the broker does not want to see this client again. */
+  #ended: Error | undefined;
+  #closing: Promise<void> | undefined;
+  #closeCalls = 0;
+
+  /**
+   * @param owner whose log lines these are
+   * @throws {ConfigurationError}
+   */
+  constructor(options: MqttConnectionOptions, owner: string) {
+    this.#logger = new Logger(owner);
+    toMqttJsOptions(options); // wrong options show at construction
+    BackOff.from(options);
+    this.#options = options;
+    this.address = describeBroker(options);
+    this.#failures = new ConnectionFailures(this.#logger, options);
+    this.#publisher = new Publisher(this.address, options);
+    this.#presence = Presence.from(options, (...message) => this.publish(...message), this.#logger);
+    this.subscriptions = createSubscriptions(options, {
+      broker: this.address,
+      logger: this.#logger,
+      client: () => this.#connected(),
+      hasSession: () => this.#session.current !== undefined,
+    });
+    this.#session = new LiveSession(this.#logger, {
+      begin: (session) => this.#begin(session),
+      onReady: (session) => this.#onReady(this.#connected(), session),
+      onFailed: (error) => this.#onRefused(error),
+    });
+  }
+
+  get status(): Observable<MqttStatus> {
+    return this.#state.changes;
+  }
+
+  /** MQTT.js's client, `undefined` before `open()` and after `close()`. */
+  get client(): MqttClient | undefined {
+    return this.#client;
+  }
+
+  get protocolVersion(): 3 | 4 | 5 {
+    return this.#options.protocolVersion ?? 4;
+  }
+
+  /** Whether the broker keeps what is subscribed and unacknowledged when the connection is lost. */
+  get keepsSession(): boolean {
+    return isSessionKept(this.#options);
+  }
+
+  health(): ConnectionHealth {
+    return this.#state.health(this.subscriptions.count());
+  }
+
+  /**
+   * Connects, and resolves when everything is subscribed. Calls while it is open share one connection.
+   * @throws {ConnectionError} if the broker cannot be reached (`maxConnectionAttempts`) or refuses the connection, or has
+   * ended it for good, until `close()` is called
+   * @throws {SubscriptionError}
+   */
+  async open(user: ConnectionUser): Promise<void> {
+    if (this.#closing !== undefined) await this.#afterClosing(this.#closing);
+    if (this.#ended !== undefined) throw this.#ended;
+    this.#users.add(user);
+    this.#opening ??= this.#start();
+    await this.#opening.promise;
+    if (this.#session.current !== undefined) this.#users.introduce(user, this.#session.current);
+  }
+
+  /** The last of its users disconnects, after what is on its way out, within 5 s. What is not published by then fails. */
+  async close(user: ConnectionUser): Promise<void> {
+    const error = this.#closedError();
+    if (this.#users.leave(user, error)) return;
+    await this.closeForAll();
+  }
+
+  /** For all of its users. */
+  async closeForAll(): Promise<void> {
+    this.#closeCalls++;
+    this.#inbound.flush();
+    this.#ended = undefined;
+    await this.#end(this.#closedError());
+  }
+
+  /** Whether there is a session in which everything is subscribed. */
+  get isReady(): boolean {
+    return this.#session.isReady;
+  }
+
+  /** Whether `open()` has resolved, and the connection is not closed. */
+  get isOpen(): boolean {
+    return this.#opening?.pending === false;
+  }
+
+  /**
+   * The session, once everything is subscribed; while the connection is lost, the next one.
+   * @throws {ConnectionError} if it is closed
+   */
+  async ready(): Promise<Session> {
+    this.#connected();
+    return this.#session.ready;
+  }
+
+  /** Listens to an event of MQTT.js, on this client and on those that follow it after `close()`. */
+  on<K extends keyof MqttEvents>(event: K, listener: MqttEvents[K]): void {
+    this.#eventListeners.push({ event, listener });
+    this.#client?.on(event, listener as never); // MQTT.js and Nest type the same events apart
+  }
+
+  /**
+   * Resolves when the broker has acknowledged the message (QoS 1 and 2) or it has been written (QoS 0).
+   * @throws {PublishError}
+   */
+  publish(topic: string, payload: Buffer | string, options: MqttRecordOptions): Promise<PublishReceipt> {
+    if (this.#client === undefined) return Promise.reject(this.#notConnected());
+    return this.#publisher.publish(this.#client, topic, payload, options);
+  }
+
+  /** Whether `open()` waits, and will tell what keeps the connection from being made. */
+  get #isFirst(): boolean {
+    return this.#opening?.pending ?? false;
+  }
+
+  #connected(): MqttClient {
+    if (this.#client !== undefined) return this.#client;
+    throw this.#notConnected();
+  }
+
+  #notConnected(): ConnectionError {
+    return new ConnectionError(`Not connected to ${this.address}`, this.address);
+  }
+
+  /** A `close()` that comes while an `open()` waits for the one before it is for that `open()`. */
+  async #afterClosing(closing: Promise<void>): Promise<void> {
+    const calls = this.#closeCalls;
+    await closing;
+    if (this.#closeCalls !== calls) throw this.#closedError();
+  }
+
+  #closedError(): ConnectionError {
+    return new ConnectionError(`The connection to ${this.address} was closed`, this.address);
+  }
+
+  #start(): Deferred<void> {
+    this.#failures.noteStart();
+    const client = createClient(this.#options, this.#presence);
+    this.#client = client;
+    this.#attempts = ConnectionAttempts.from(client, this.#options, (error) => {
+      this.#failures.noteError(error);
+      this.#onDisconnected(false);
+    });
+    this.#listen(client);
+    this.#publisher.watch(client);
+    this.#attempts.start();
+    return new Deferred();
+  }
+
+  #listen(client: MqttClient): void {
+    keepServerKeepAlive(client);
+    watchClient(client, {
+      isCurrent: () => client === this.#client,
+      onConnect: (connack) => this.#onConnect(client, connack),
+      onReconnect: () => {
+        this.#failures.noteAttempt();
+        this.#state.enter(MqttStatus.RECONNECTING);
+      },
+      onDisconnect: (packet) => this.#onDisconnect(client, packet),
+      onError: (error) => this.#onError(client, error),
+      onClose: () => this.#onClose(),
+      onSent: ({ cmd }) => cmd === 'disconnect' && this.#inbound.end(),
+      onReceived: (packet) => {
+        if (packet.cmd === 'connack') this.#failures.noteConnack();
+        this.#inbound.onPacket(packet);
+      },
+      onMessage: (...received) => {
+        const message = this.#inbound.receive(client, ...received);
+        if (message !== undefined) this.subscriptions.dispatch(message);
+      },
+    });
+    for (const { event, listener } of this.#eventListeners) client.on(event, listener as never);
+  }
+
+  #onConnect(client: MqttClient, connack: IConnackPacket): void {
+    this.#logger.log(`Connected to ${describeServer(client, this.address)}`);
+    this.#state.enter(MqttStatus.CONNECTED);
+    this.#session.start(toSession(client, connack));
+  }
+
+  async #begin(session: Session): Promise<void> {
+    this.#users.introduceAll(session);
+    await this.subscriptions.begin(session);
+  }
+
+  #onReady(client: MqttClient, session: Session): void {
+    this.#failures.noteReady();
+    this.#attempts?.noteReady();
+    this.#opening?.resolve();
+    this.#presence?.comeOnline(client, session);
+  }
+
+  /** What the first session needs is refused: `open()` fails. */
+  #onRefused(error: Error): boolean {
+    this.#state.noteError(error);
+    if (!this.#isFirst) return false;
+    void this.#end(error); // does not reject
+    return true;
+  }
+
+  #onDisconnect(client: MqttClient, packet: IDisconnectPacket): void {
+    this.#state.enter(MqttStatus.DISCONNECTED);
+    this.#failures.noteDisconnect(packet, client.options.clientId);
+    if (this.#failures.end !== undefined) client.stream.destroy(); // nothing more is sent on it
+  }
+
+  #onError(client: MqttClient, error: Error): void {
+    this.#failures.noteError(error);
+    if (client.connected) this.#logger.error(describeError(error));
+  }
+
+  #onClose(): void {
+    const lost = this.#session.lose();
+    this.subscriptions.end();
+    this.#publisher.onLost();
+    if (lost) this.#failures.noteLoss(this.#isFirst);
+    this.#onDisconnected(lost);
+  }
+
+  /** A connection was lost, or an attempt to make it has failed. */
+  #onDisconnected(lost: boolean): void {
+    this.#state.noteError(this.#failures.toError());
+    this.#state.enter(MqttStatus.CLOSED);
+    if (this.#attempts?.goOn !== true || this.#failures.isFinal(this.#isFirst)) {
+      void this.#giveUp(this.#isFirst); // does not reject
+      return;
+    }
+    if (lost) this.#users.tellOfLoss(this.#failures.toError());
+    this.#failures.report(lost && !this.#isFirst);
+    this.#attempts.next();
+  }
+
+  /** A failure that `open()` does not tell is told by the log, and to those who listen to errors. */
+  async #giveUp(isFirst: boolean): Promise<void> {
+    const client = this.#client;
+    const error = this.#failures.toError();
+    if (!isFirst) this.#ended = this.#failures.end;
+    if (!isFirst) this.#logger.error(`${error.message}; not connecting again`);
+    await this.#end(error);
+    if (!isFirst) client?.emit('error', error);
+  }
+
+  /** Back to the state before `open()`, which fails with the error if it waits. */
+  #end(error: Error): Promise<void> {
+    this.#closing ??= this.#endClient(error).finally(() => (this.#closing = undefined));
+    return this.#closing;
+  }
+
+  async #endClient(error: Error): Promise<void> {
+    const [client, opening] = [this.#client, this.#opening];
+    if (client === undefined) return;
+    this.#attempts?.end();
+    this.#presence?.goOffline(client, this.#session.current);
+    this.#opening = undefined;
+    this.#client = undefined;
+    this.#session.end(error);
+    this.subscriptions.reset();
+    this.#users.clear(error);
+    await this.#publisher.end(client, CLOSE_TIMEOUT_MS);
+    this.#state.enter(MqttStatus.CLOSED);
+    opening?.reject(error);
+  }
+}

@@ -1,0 +1,25 @@
+import { connect, type MqttClient } from 'mqtt';
+import { ConfigurationError } from '../errors.js';
+import { MAX_DELAY_MS } from './back-off.js';
+import { describeBroker, toMqttJsOptions, type MqttConnectionOptions } from './connection-options.js';
+import { useHandleAuth } from './handle-auth.js';
+import type { Presence } from './presence.js';
+
+/**
+ * MQTT.js's client, which does not connect by itself, neither now nor when a connection is lost.
+ * @throws {ConfigurationError}
+ */
+export function createClient(options: MqttConnectionOptions, presence?: Presence): MqttClient {
+  const { url, options: given } = toMqttJsOptions(options);
+  const reconnectPeriod = given.reconnectPeriod === 0 ? 0 : MAX_DELAY_MS; // with 0 it drops messages when it times out
+  try {
+    const client = connect(url, { ...given, reconnectPeriod, manualConnect: true });
+    client.options.manualConnect = false; // with which a client that was ended goes on
+    if (presence !== undefined) client.options.will = presence.will(client.options.clientId!);
+    if (options.handleAuth !== undefined) useHandleAuth(client, options.handleAuth);
+    return client;
+  } catch (cause) {
+    const { message } = cause as Error;
+    throw new ConfigurationError(`Cannot connect to ${describeBroker(options)}: ${message}`, { cause });
+  }
+}

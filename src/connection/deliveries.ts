@@ -1,0 +1,91 @@
+import type { LoggerService } from '@nestjs/common';
+import { printable } from '../errors.js';
+import { ACKNOWLEDGE } from '../message/decision.js';
+import type { InboundMessage } from '../message/inbound-message.js';
+import { JointDecision } from '../message/joint-decision.js';
+import type { Interest, PlannedSubscription, SubscriptionPlan } from './subscription-plan.js';
+
+/** Who shares a connection: it is given the messages of its interests, each once, and settles them. */
+export interface Subscriber<T extends Interest = Interest> {
+  /** @param interests those that the message is for, at least one */
+  receive(message: InboundMessage, interests: readonly T[]): void;
+}
+
+/** An interest with its subscriber. */
+export interface Owned extends Interest {
+  readonly interest: Interest;
+  readonly owner: Subscriber;
+}
+
+/** The interests of one subscriber in a message. */
+interface Delivery {
+  readonly owner: Subscriber;
+  readonly interests: readonly Interest[];
+}
+
+/** Gives each message to those whose interests it matches. */
+export class Deliveries {
+  readonly #plan: SubscriptionPlan<Owned>;
+  readonly #bySubscription: ReadonlyMap<PlannedSubscription<Owned>, readonly Delivery[]>;
+
+  constructor(plan: SubscriptionPlan<Owned>) {
+    this.#plan = plan;
+    this.#bySubscription = new Map(plan.identified.map((planned) => [planned, groupByOwner([planned])]));
+  }
+
+  /** Whether there was somebody to give it to. */
+  dispatch(message: InboundMessage): boolean {
+    const { topic, packet } = message;
+    const deliveries = this.#of(this.#plan.match(topic, packet.properties?.subscriptionIdentifier));
+    const [first] = deliveries;
+    if (first === undefined) return false;
+    if (deliveries.length === 1) first.owner.receive(message, first.interests);
+    else share(message, deliveries);
+    return true;
+  }
+
+  #of(matched: readonly PlannedSubscription<Owned>[]): readonly Delivery[] {
+    return matched.length === 1 ? this.#bySubscription.get(matched[0]!)! : groupByOwner(matched);
+  }
+}
+
+/** Acknowledges what nobody wants, with one line at all: a kept session may have many of them. */
+export class Undelivered {
+  readonly #logger: LoggerService;
+  #reported = false;
+
+  constructor(logger: LoggerService) {
+    this.#logger = logger;
+  }
+
+  take({ topic, settle }: InboundMessage): void {
+    settle(ACKNOWLEDGE);
+    if (this.#reported) return;
+    this.#reported = true;
+    const on = JSON.stringify(topic);
+    this.#logger.warn(
+      printable(`No handler is for the message on ${on}, which the broker sent; others are not reported`),
+    );
+  }
+}
+
+/** All of them have a say in what becomes of the message. */
+function share(message: InboundMessage, deliveries: readonly Delivery[]): void {
+  const decision = new JointDecision(deliveries.length, message.settle);
+  for (const { owner, interests } of deliveries) {
+    const vote = decision.vote();
+    owner.receive({ ...message, settle: (own) => void vote(own) }, interests);
+  }
+}
+
+function groupByOwner(matched: readonly PlannedSubscription<Owned>[]): readonly Delivery[] {
+  const groups = new Map<Subscriber, Interest[]>();
+  for (const { interests } of matched) {
+    for (const { owner, interest } of interests) {
+      const group = groups.get(owner);
+      if (group === undefined) groups.set(owner, [interest]);
+      else group.push(interest);
+    }
+  }
+  return [...groups].map(([owner, interests]) => ({ owner, interests }));
+}

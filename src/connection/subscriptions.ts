@@ -1,0 +1,217 @@
+import type { LoggerService } from '@nestjs/common';
+import { SubscriptionError } from '../errors.js';
+import type { InboundMessage } from '../message/inbound-message.js';
+import { TopicFilter } from '../topic/topic-filter.js';
+import { Deliveries, Undelivered, type Owned, type Subscriber } from './deliveries.js';
+import { describeOverlap } from './describe-overlap.js';
+import type { Session } from './session.js';
+import type { SubscriptionGrant, SubscriptionRequest } from './subscribe.js';
+import { SubscriptionPlan, type Interest } from './subscription-plan.js';
+
+interface SubscriptionsSettings {
+  readonly subscribe: (requests: readonly SubscriptionRequest[]) => Promise<readonly SubscriptionGrant[]>;
+  readonly unsubscribe: (filters: readonly string[]) => Promise<void>;
+  readonly logger: LoggerService;
+}
+
+const SHOWN_OVERLAPS = 5;
+
+/** What all who share a connection want, and what the broker has granted of it in this session. */
+export class Subscriptions {
+  readonly #settings: SubscriptionsSettings;
+  readonly #owned = new Map<Interest, Owned>();
+  readonly #retired = new Set<string>();
+  readonly #undelivered: Undelivered;
+  #plan = new SubscriptionPlan<Owned>([]);
+  #deliveries = new Deliveries(this.#plan);
+  #session: Session | undefined;
+  #granted = new Map<string, SubscriptionRequest>();
+  #working: Promise<unknown> = Promise.resolve();
+
+  constructor(settings: SubscriptionsSettings) {
+    this.#settings = settings;
+    this.#undelivered = new Undelivered(settings.logger);
+  }
+
+  /** The filters that the broker has granted in this session. */
+  get granted(): readonly string[] {
+    return [...this.#granted.keys()];
+  }
+
+  /** How many there are, and how many there are to be. */
+  count(): { readonly granted: number; readonly wanted: number } {
+    const wanted = this.#session === undefined ? this.#plan.identified : this.#wanted(this.#session);
+    return { granted: this.#session === undefined ? 0 : this.#granted.size, wanted: wanted.length };
+  }
+
+  /** Filters that a kept session may have, and nobody wants: unsubscribed from when the first session is present. */
+  retire(filters: readonly string[]): void {
+    for (const filter of filters) this.#retired.add(filter);
+  }
+
+  /**
+   * Subscribes to what a subscriber wants; without a connection, with the next session.
+   * @throws {SubscriptionError} upon which it is forgotten
+   * @throws {ConnectionError} if the connection is lost meanwhile: the next session subscribes to it
+   */
+  async add<T extends Interest>(owner: Subscriber<T>, interests: readonly T[]): Promise<void> {
+    for (const interest of interests) {
+      const { filter, subscription } = interest;
+      this.#owned.set(interest, { filter, subscription, interest, owner });
+    }
+    this.#replan();
+    try {
+      await this.#synchronize();
+    } catch (error) {
+      if (error instanceof SubscriptionError) this.forget(interests);
+      throw error;
+    }
+  }
+
+  /** Unsubscribes from what nobody else wants. Resolves when the broker has confirmed. */
+  async remove(interests: readonly Interest[]): Promise<void> {
+    this.forget(interests);
+    if (this.#session !== undefined) await this.#unsubscribe(this.#wanted(this.#session));
+  }
+
+  /** Leaves the session as it is: what it still brings is nobody's. */
+  forget(interests: readonly Interest[]): void {
+    for (const interest of interests) this.#owned.delete(interest);
+    this.#replan();
+  }
+
+  /**
+   * Subscribes in a new session to all that it does not have.
+   * @throws {SubscriptionError} if somebody cannot do without what is refused
+   */
+  async begin(session: Session): Promise<void> {
+    if (!session.present) this.#granted = new Map();
+    this.#session = session;
+    if (this.#granted.size === 0) {
+      this.#reportOverlaps(session);
+      if (session.present && this.#retired.size > 0) await this.#settings.unsubscribe([...this.#retired]);
+    }
+    await this.#synchronize();
+  }
+
+  /** The connection is lost. */
+  end(): void {
+    this.#session = undefined;
+  }
+
+  /** The connection is closed: nothing is known of the next session. */
+  reset(): void {
+    this.end();
+    this.#granted = new Map();
+  }
+
+  dispatch(message: InboundMessage): void {
+    if (!this.#deliveries.dispatch(message)) this.#undelivered.take(message);
+  }
+
+  #replan(): void {
+    this.#plan = new SubscriptionPlan([...this.#owned.values()]);
+    this.#deliveries = new Deliveries(this.#plan);
+  }
+
+  #wanted({ subscriptionIdentifiers }: Session): readonly SubscriptionRequest[] {
+    return subscriptionIdentifiers
+      ? this.#plan.identified.map(({ request }) => request)
+      : this.#plan.covering();
+  }
+
+  /** One change after the other, so that nothing is asked for twice. */
+  #synchronize(): Promise<void> {
+    const session = this.#session;
+    if (session === undefined) return Promise.resolve();
+    const work = this.#working.then(() => (this.#session === session ? this.#update(session) : undefined));
+    this.#working = work.catch(() => undefined); // whoever waits for the work hears of it
+    return work;
+  }
+
+  async #update(session: Session): Promise<void> {
+    const wanted = this.#wanted(session);
+    const missing = wanted.filter((request) => !satisfies(this.#granted.get(request.filter), request));
+    const possible = session.sharedSubscriptions ? missing : this.#refuseShared(missing);
+    if (possible.length > 0) await this.#subscribe(possible);
+    await this.#unsubscribe(wanted);
+  }
+
+  /** Nothing that is wanted later waits for the answer, or counts on what is unsubscribed from. */
+  async #unsubscribe(wanted: readonly SubscriptionRequest[]): Promise<void> {
+    const filters = new Set(wanted.map(({ filter }) => filter));
+    const obsolete = [...this.#granted.keys()].filter((filter) => !filters.has(filter));
+    for (const filter of obsolete) this.#granted.delete(filter);
+    if (obsolete.length > 0) await this.#settings.unsubscribe(obsolete);
+  }
+
+  async #subscribe(requests: readonly SubscriptionRequest[]): Promise<void> {
+    const granted = this.#granted;
+    const note = (refused: ReadonlySet<string>): void => {
+      for (const request of requests) if (!refused.has(request.filter)) granted.set(request.filter, request);
+    };
+    try {
+      const grants = await this.#settings.subscribe(requests);
+      note(new Set());
+      this.#warnOfLowerQos(grants);
+    } catch (error) {
+      if (!(error instanceof SubscriptionError)) throw error;
+      note(new Set(error.refused.map(({ filter }) => filter)));
+      this.#onRefused(error);
+    }
+  }
+
+  /** A broker that has no Shared Subscriptions would close the connection over one [MQTT-4.13.1-1]. */
+  #refuseShared(requests: readonly SubscriptionRequest[]): readonly SubscriptionRequest[] {
+    const shared = requests.filter(isShared);
+    if (shared.length === 0) return requests;
+    const filters = shared.map(({ filter }) => `"${filter}"`).join(', ');
+    const refused = shared.map(({ filter }) => ({ filter }));
+    const message = `The broker offers no Shared Subscriptions, which ${filters} would be`;
+    this.#onRefused(new SubscriptionError(message, refused));
+    return requests.filter((request) => !isShared(request));
+  }
+
+  /** @throws {SubscriptionError} if somebody cannot do without */
+  #onRefused(error: SubscriptionError): void {
+    const refused = error.refused.map(({ filter }) => TopicFilter.parse(filter));
+    const affected = [...this.#owned.values()]
+      .filter((owned) => refused.some((filter) => isCoveredBy(filter, owned.filter)))
+      .map(({ interest }) => interest);
+    const dispensable = affected.filter(({ onRefused }) => onRefused !== undefined);
+    this.forget(dispensable);
+    for (const { onRefused } of dispensable) onRefused!(error);
+    if (dispensable.length < affected.length) throw error;
+  }
+
+  #warnOfLowerQos(grants: readonly SubscriptionGrant[]): void {
+    for (const { filter, qos, requestedQos } of grants) {
+      if (qos < requestedQos) {
+        this.#settings.logger.warn(
+          `The broker granted QoS ${qos} for "${filter}", not the ${requestedQos} that was asked for`,
+        );
+      }
+    }
+  }
+
+  #reportOverlaps({ subscriptionIdentifiers }: Session): void {
+    const overlaps = subscriptionIdentifiers ? [] : this.#plan.overlaps(SHOWN_OVERLAPS).map(describeOverlap);
+    if (overlaps.length === 0) return;
+    const why = 'this broker does not say which one a message is for (MQTT 5 brokers do)';
+    this.#settings.logger.warn(`These filters overlap, and ${why}: ${overlaps.join('; ')}`);
+  }
+}
+
+/** Whether what was granted is what is asked for now, or more: another SUBSCRIBE brings the retained messages again. */
+function satisfies(granted: SubscriptionRequest | undefined, request: SubscriptionRequest): boolean {
+  if (granted === undefined || granted.qos < request.qos) return false;
+  return JSON.stringify({ ...granted, qos: 0 }) === JSON.stringify({ ...request, qos: 0 });
+}
+
+function isCoveredBy(refused: TopicFilter, filter: TopicFilter): boolean {
+  return refused.shareName === filter.shareName && refused.covers(filter);
+}
+
+function isShared({ filter }: SubscriptionRequest): boolean {
+  return filter.startsWith('$share/');
+}

@@ -1,0 +1,9 @@
+export {
+  createMqttTestingApp,
+  type MqttTestingApp,
+  type MqttTestingContext,
+  type MqttTestingAppOptions,
+} from './create-mqtt-testing-app.js';
+export { MqttTestBroker, type MqttTestBrokerOptions } from './mqtt-test-broker.js';
+export type { PublishedMessage } from './published-message.js';
+export type { WaitOptions } from './inbox.js';
