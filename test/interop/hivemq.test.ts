@@ -1,6 +1,5 @@
 import { hivemq, hivemqVersion } from './brokers/hivemq.js';
 import { startProgramBroker } from './brokers/program-broker.js';
-import { burstInterrupted } from './features/bursts.js';
 import { oneAtATime } from './features/slow-handlers.js';
 import { oneOfThree, slowOneHoldsUp } from './features/scale-out.js';
 import { describeInterop } from './interop-suite.js';
@@ -11,5 +10,5 @@ describeInterop({
   version: hivemqVersion,
   protocolVersions: [4, 5],
   start: () => startProgramBroker(hivemq),
-  limits: [burstInterrupted, oneOfThree, slowOneHoldsUp, oneAtATime],
+  limits: [oneOfThree, slowOneHoldsUp, oneAtATime],
 });
