@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { ClientProxy, type MqttEvents, type ReadPacket, type WritePacket } from '@nestjs/microservices';
 import type { MqttClient } from 'mqtt';
-import { Observable, Subscription, type Observer, type TeardownLogic, type Unsubscribable } from 'rxjs';
+import { Observable, type Observer, type Unsubscribable } from 'rxjs';
 import type { BrokerConnection } from '../connection/broker-connection.js';
 import { connectionFor } from '../connection/connection-for.js';
 import type { MqttStatus } from '../connection/mqtt-status.js';
@@ -75,10 +75,11 @@ export class ClientMqtt extends ClientProxy<MqttEvents> {
    * Sends a request when it is subscribed to, and emits the replies. Unsubscribing stops the handler.
    * @param data a value, or an `MqttRecord` of one
    */
-  override send<TResult = unknown, TInput = unknown>(pattern: unknown, data: TInput): Observable<TResult> {
+  // oxlint-disable-next-line typescript/no-explicit-any -- Nest's own signature, which the types of its users build on
+  override send<TResult = any, TInput = any>(pattern: unknown, data: TInput): Observable<TResult> {
     if (isNil(pattern) || isNil(data)) return super.send(pattern, data); // which fails
     return new Observable((observer: Observer<unknown>) =>
-      this.#whenOpen(observer, () => this.#request(this.#toPacket(pattern, data), observer)),
+      this.#request(this.#toPacket(pattern, data), observer),
     ) as Observable<TResult>;
   }
 
@@ -103,13 +104,11 @@ export class ClientMqtt extends ClientProxy<MqttEvents> {
     if (isNil(pattern) || isNil(data)) return super.send(pattern, data); // which fails
     checkMax(max);
     checkTimeout(timeoutMs);
-    return new Observable<ResponderReply>((observer) =>
-      this.#whenOpen(observer, () => {
-        const call = this.#toCall(this.#toPacket(pattern, data));
-        const limitMs = timeoutMs ?? call.options.timeoutMs ?? this.#timeoutMs;
-        return this.#requester.request(call, new GatherRequest(call.topic, limitMs, max, observer));
-      }),
-    ) as Observable<ResponderReply<TResult>>;
+    return new Observable<ResponderReply>((observer) => {
+      const call = this.#toCall(this.#toPacket(pattern, data));
+      const limitMs = timeoutMs ?? call.options.timeoutMs ?? this.#timeoutMs;
+      return this.#requester.request(call, new GatherRequest(call.topic, limitMs, max, observer));
+    }) as Observable<ResponderReply<TResult>>;
   }
 
   /**
@@ -204,17 +203,6 @@ export class ClientMqtt extends ClientProxy<MqttEvents> {
     return this.#requester.request(call, new SendRequest(call.topic, timeoutMs, observer, this.#conversion));
   }
 
-  /** Connects first, if need be. */
-  #whenOpen(observer: Observer<never>, start: () => Unsubscribable): TeardownLogic {
-    if (this.#connection.isOpen) return start();
-    const waiting = new Subscription();
-    this.connect().then(
-      () => waiting.closed || waiting.add(guarded(start, observer)),
-      (error: unknown) => observer.error(error),
-    );
-    return waiting;
-  }
-
   /** As Nest's own, with what a dispatch hook attaches. */
   #toPacket(pattern: unknown, data: unknown): CallPacket {
     const packet: CallPacket = { pattern, data };
@@ -227,15 +215,6 @@ export class ClientMqtt extends ClientProxy<MqttEvents> {
     const pattern: unknown = packet.pattern;
     const topic = this.normalizePattern(packet.pattern as string);
     return { topic, pattern, data, options, metadata: packet.metadata, packet };
-  }
-}
-
-function guarded(start: () => Unsubscribable, observer: Observer<never>): TeardownLogic {
-  try {
-    return start();
-  } catch (error) {
-    observer.error(error);
-    return undefined;
   }
 }
 

@@ -143,9 +143,9 @@ export class BrokerConnection {
     return this.#session.isReady;
   }
 
-  /** Whether `open()` has resolved, and the connection is not closed. */
-  get isOpen(): boolean {
-    return this.#opening?.pending === false;
+  /** Whether `open()` has resolved for a user, and the connection is not closed. */
+  isOpenFor(user: ConnectionUser): boolean {
+    return this.#opening?.pending === false && this.#users.has(user);
   }
 
   /**
