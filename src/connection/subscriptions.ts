@@ -138,7 +138,7 @@ export class Subscriptions {
     const necessary = possible.filter((request) => !dispensable.includes(request));
     if (necessary.length > 0) await this.#subscribe(necessary);
     if (dispensable.length > 0) await this.#tryToSubscribe(dispensable);
-    await this.#unsubscribe(wanted);
+    await this.#unsubscribe(this.#wanted(session)); // less may be wanted by now
   }
 
   /** Nothing that is wanted later waits for the answer, or counts on what is unsubscribed from. */

@@ -108,12 +108,15 @@ describe('a connection that is lost', () => {
   });
 
   it.each([1, 2] as const)(
-    'has what is sent again marked by DUP, and nothing else [MQTT-3.3.1-1] (QoS %d)',
+    'has what is sent again in its session marked by DUP, and nothing else [MQTT-3.3.1-1] (QoS %d)',
     async (qos) => {
       await using broker = await startStubBroker({
-        script: (connection) => ({ publish: connection === 1 ? 'ignore' : 'answer' }),
+        script: (connection) => ({
+          connect: { sessionPresent: connection > 1 },
+          publish: connection === 1 ? 'ignore' : 'answer',
+        }),
       });
-      await using client = await startClient(broker.url, { reconnect });
+      await using client = await startClient(broker.url, { reconnect, clean: false, clientId: 'kept' });
       const emitted = ['1', '2'].map((data) => outcomeOf(client.emit('a', new MqttRecord(data, { qos }))));
       await until(() => broker.packets('publish').length === 2);
       const lost = new Promise((resolve) => client.on('close', () => resolve(undefined)));
