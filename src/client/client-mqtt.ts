@@ -20,6 +20,11 @@ import { SendRequest, type ReplyConversion } from './send-request.js';
 
 type CallPacket = ReadPacket & { readonly metadata?: Readonly<Record<string, string>> };
 
+/** Since Nest 12.1. */
+interface DispatchHook {
+  readonly onDispatchHook?: (packet: CallPacket) => void;
+}
+
 const DEFAULT_TIMEOUT_MS = 30_000;
 
 /**
@@ -218,7 +223,7 @@ export class ClientMqtt extends ClientProxy<MqttEvents> {
   /** As Nest's own, with what a dispatch hook attaches. */
   #toPacket(pattern: unknown, data: unknown): CallPacket {
     const packet: CallPacket = { pattern, data };
-    (this.onDispatchHook as typeof this.onDispatchHook | undefined)?.(packet); // since Nest 12.1
+    (this as unknown as DispatchHook).onDispatchHook?.(packet);
     return packet;
   }
 
