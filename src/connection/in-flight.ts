@@ -56,15 +56,15 @@ export class InFlight {
     }
   }
 
-  #write(client: MqttClient, { topic, payload, options, resolve, reject }: OutgoingMessage): void {
+  #write(client: MqttClient, message: OutgoingMessage): void {
+    const { topic, payload, options, resolve } = message;
     if (writeDirectly(client, topic, payload, options)) {
       resolve(TAKEN);
       return;
     }
-    const unsettled = { reject, volatile: true };
-    this.#unsettled.add(unsettled);
+    this.#unsettled.add(message);
     client.stream.once('drain', () => {
-      if (this.#remove(unsettled)) resolve(TAKEN);
+      if (this.#remove(message)) resolve(TAKEN);
     });
   }
 
@@ -72,7 +72,8 @@ export class InFlight {
     const { topic, payload, options } = message;
     const settle = this.#enter(message);
     try {
-      if (!this.#store.isPersistent) client.publish(topic, toBuffer(payload), toMqttJs(options), settle);
+      if (!this.#store.isPersistent || options.transient)
+        client.publish(topic, toBuffer(payload), toMqttJs(options), settle);
       else this.#sendOnceWritten(client, message, settle);
     } catch (error) {
       this.#remove(message);
