@@ -37,6 +37,12 @@ export class InboundPublishes {
     this.#takenQos = 0;
     if (qos === 0) return { topic, payload, packet, settle: ignore };
     packet.qos = qos;
+    if (!(packet.messageId! > 0)) {
+      client.stream.destroy(
+        new Error(`A QoS ${qos} message came without a Packet Identifier [MQTT-2.2.1-3]`),
+      );
+      return undefined;
+    }
     const line = this.#lineOf(client);
     const known = this.#exchanges[packet.messageId!];
     if (known?.isSame(qos, topic, payload)) {

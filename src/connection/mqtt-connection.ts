@@ -17,7 +17,7 @@ import { createClient } from './create-client.js';
 import { Deferred } from './deferred.js';
 import { checkFilters, filtersPerPacket } from './broker-limits.js';
 import { ConnectionUsers, type ConnectionUser } from './connection-users.js';
-import { describeError } from './failure.js';
+import { describeError, breaksConnection } from './failure.js';
 import { InboundPublishes } from './inbound-publishes.js';
 import { keepServerKeepAlive } from './keep-server-keep-alive.js';
 import { LiveSession } from './live-session.js';
@@ -57,6 +57,8 @@ export class MqttConnection {
   #attempts: ConnectionAttempts | undefined;
   /** Settled by the first session, or by what keeps it from coming. */
   #opening: Deferred<void> | undefined;
+  /** On which something came that cannot be read. */
+  #broken: MqttClient['stream'] | undefined;
   /** Why the broker does not want to see this client again. */
   #ended: Error | undefined;
   #closing: Promise<void> | undefined;
@@ -273,8 +275,17 @@ export class MqttConnection {
   }
 
   #onError(client: MqttClient, error: Error): void {
+    if (!breaksConnection(error)) {
+      this.#failures.noteError(error);
+      if (client.connected) this.#logger.error(describeError(error));
+    } else if (this.#broken !== client.stream) this.#onBroken(client, error); // else more of the same packet
+  }
+
+  #onBroken({ stream, connected, disconnecting }: MqttClient, error: Error): void {
+    this.#broken = stream;
     this.#failures.noteError(error);
-    if (client.connected) this.#logger.error(describeError(error));
+    if (connected) this.#logger.error(`Closing the connection to ${this.address}: ${describeError(error)}`);
+    if (!disconnecting) stream.destroy();
   }
 
   #onClose(): void {

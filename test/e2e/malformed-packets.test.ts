@@ -1,0 +1,70 @@
+import { captureLogs, type CapturedLogs } from '../support/capture-logs.js';
+import { outcomeOf } from '../support/outcome-of.js';
+import { startClient } from '../support/start-client.js';
+import { startServer } from '../support/start-server.js';
+import { startStubBroker, type StubBroker, type StubConnection } from '../support/stub-broker.js';
+import { until } from '../support/until.js';
+
+const TOPIC = [0, 1, 0x61];
+/** Bytes of a PUBLISH on "a" after which nobody knows where the next packet begins, or which one is meant. */
+const UNREADABLE: readonly (readonly [string, 4 | 5, readonly number[]])[] = [
+  ['QoS 3', 4, [0x36, 5, ...TOPIC, 0, 1]],
+  ['a length of five bytes', 4, [0x30, 0xff, 0xff, 0xff, 0xff, 0x7f]],
+  ['a topic that is longer than the packet', 4, [0x30, 3, 0, 9, 0x61]],
+  ['no Packet Identifier', 4, [0x32, 3, ...TOPIC]],
+  ['the Packet Identifier 0', 4, [0x32, 5, ...TOPIC, 0, 0]],
+  ['the Packet Identifier 0', 5, [0x34, 6, ...TOPIC, 0, 0, 0]],
+  ['a Subscription Identifier of five bytes', 5, [0x30, 10, ...TOPIC, 6, 0x0b, 0xff, 0xff, 0xff, 0xff, 0x7f]],
+  ['a property that is none', 5, [0x30, 6, ...TOPIC, 2, 0x7f, 0]],
+  ['a packet of a kind that there is not', 4, [0x00, 0]],
+];
+
+let logs: CapturedLogs;
+
+beforeEach(() => {
+  logs = captureLogs();
+});
+afterEach(() => logs[Symbol.dispose]());
+
+describe('a packet that cannot be read', () => {
+  it.each(UNREADABLE)(
+    'ends the connection of a server, which makes it again: %s (MQTT version %d)',
+    async (_, protocolVersion, bytes) => {
+      await using broker = await startStubBroker({ protocolVersion });
+      const handled: unknown[] = [];
+      await using _server = await startServer(
+        { url: broker.url, protocolVersion },
+        { events: { a: (data) => handled.push(data) }, options: { qos: 2 } },
+      );
+      broker.connection.socket.write(Buffer.from(bytes));
+      await until(() => !broker.connections[0]!.open, { deadlineMs: 2000 });
+      const next = await resubscribed(broker);
+      next.publish('a', '"valid"', { qos: 1, messageId: 1 });
+      await until(() => next.received('puback').length === 1);
+      expect(handled).toEqual(['valid']);
+      expect(logs.errors()).toHaveLength(1);
+    },
+  );
+
+  it('ends the connection of a client, which makes it again', async () => {
+    await using broker = await startStubBroker();
+    await using client = await startClient(broker.url, { reconnectPeriod: 20 });
+    broker.connection.socket.write(Buffer.from([0x36, 0]));
+    await until(() => broker.connections.length === 2, { deadlineMs: 2000 });
+    expect(await outcomeOf(client.emit('a', 1))).toBe('done');
+  });
+
+  it('fails the attempt to connect when it comes instead of a CONNACK', async () => {
+    await using broker = await startStubBroker({ script: { connect: 'ignore' } });
+    const connecting = startClient(broker.url);
+    await until(() => broker.packets('connect').length === 1);
+    broker.connection.socket.write('SSH-2.0-OpenSSH_9.2\r\n');
+    expect(String(await outcomeOf(connecting, 2000))).toContain('is this an MQTT broker?');
+  });
+});
+
+async function resubscribed(broker: StubBroker): Promise<StubConnection> {
+  return until(() =>
+    broker.connections.slice(1).find((connection) => connection.received('subscribe').length > 0),
+  );
+}
