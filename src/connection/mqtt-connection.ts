@@ -21,6 +21,7 @@ import { describeError, breaksConnection } from './failure.js';
 import { InboundPublishes } from './inbound-publishes.js';
 import { keepServerKeepAlive } from './keep-server-keep-alive.js';
 import { LiveSession } from './live-session.js';
+import { MalformedPublishes } from './malformed-publishes.js';
 import { MqttStatus } from './mqtt-status.js';
 import { Presence } from './presence.js';
 import { Publisher, type PublishReceipt } from './publisher.js';
@@ -49,6 +50,7 @@ export class MqttConnection {
   readonly #failures: ConnectionFailures;
   readonly #publisher: Publisher;
   readonly #inbound = new InboundPublishes();
+  readonly #malformed: MalformedPublishes;
   readonly #session: LiveSession;
   readonly #users = new ConnectionUsers();
   readonly #presence: Presence | undefined;
@@ -76,6 +78,7 @@ export class MqttConnection {
     this.address = describeBroker(options);
     this.status = this.#status.pipe(distinctUntilChanged());
     this.#failures = new ConnectionFailures(this.#logger, options);
+    this.#malformed = new MalformedPublishes(this.#logger);
     this.#publisher = new Publisher(this.address, options);
     this.#presence = Presence.from(options, (...message) => this.publish(...message), this.#logger);
     this.subscriptions = new Subscriptions({
@@ -237,7 +240,7 @@ export class MqttConnection {
       },
       onMessage: (...received) => {
         const message = this.#inbound.receive(client, ...received);
-        if (message !== undefined) this.subscriptions.dispatch(message);
+        if (message !== undefined && !this.#malformed.take(message)) this.subscriptions.dispatch(message);
       },
     });
     for (const { event, listener } of this.#eventListeners) client.on(event, listener as never);

@@ -19,6 +19,18 @@ const UNREADABLE: readonly (readonly [string, 4 | 5, readonly number[]])[] = [
   ['a packet of a kind that there is not', 4, [0x00, 0]],
 ];
 
+/** Properties that break a rule, in a PUBLISH that can be told from the next one. */
+const BROKEN: readonly (readonly [string, readonly number[]])[] = [
+  ['Response Topic', [...text(0x08, 'r'), ...text(0x08, 'r')]],
+  ['Response Topic', [0x08, 0xff, 0xff]],
+  ['Correlation Data', [...text(0x08, 'r'), ...text(0x09, '1'), ...text(0x09, '2')]],
+  ['Content Type', [...text(0x03, 'text/plain'), ...text(0x03, 'text/plain')]],
+  ['Message Expiry Interval', [0x02, 0, 0, 0, 1, 0x02, 0, 0, 0, 2]],
+  ['Payload Format Indicator', [0x01, 1, 0x01, 1]],
+  ['User Property', [0x26, 0, 1, 0x6e, 0xff, 0xff]],
+  ['Subscription Identifier', [0x0b, 0x80]],
+];
+
 let logs: CapturedLogs;
 
 beforeEach(() => {
@@ -63,8 +75,52 @@ describe('a packet that cannot be read', () => {
   });
 });
 
+describe('a PUBLISH with a property that breaks a rule', () => {
+  it.each(BROKEN)('is rejected, and the connection stays: %s (%j)', async (_, properties) => {
+    await using broker = await startStubBroker({ protocolVersion: 5 });
+    const handled: unknown[] = [];
+    const handle = (data: unknown) => handled.push(data);
+    await using _server = await startServer(
+      { url: broker.url, protocolVersion: 5 },
+      { events: { a: handle, '#': handle }, messages: { a: handle }, options: { qos: 1 } },
+    );
+    const rest = [0, 1, properties.length, ...properties];
+    for (let times = 1; times <= 2; times++) {
+      broker.connection.socket.write(Buffer.from([0x32, TOPIC.length + rest.length, ...TOPIC, ...rest]));
+      await until(() => broker.packets('puback').length === times);
+    }
+    broker.connection.publish('b', '"valid"', { qos: 1, messageId: 2 });
+    await until(() => broker.packets('puback').length === 3);
+    expect(broker.packets('puback').map(({ reasonCode }) => reasonCode)).toEqual([0x80, 0x80, 0]);
+    expect([handled, broker.connections.length]).toEqual([['valid'], 1]);
+    expect(logs.warnings()).toEqual([expect.stringContaining('"a"')]);
+  });
+
+  it.each(BROKEN)('is no reply: %s (%j)', async (_, properties) => {
+    await using broker = await startStubBroker({ protocolVersion: 5 });
+    await using client = await startClient(broker.url, { protocolVersion: 5 });
+    const outcome = outcomeOf(client.send('ask', 1));
+    const request = await until(() => broker.packets('publish')[0]);
+    const { responseTopic = '', correlationData } = request.properties ?? {};
+    const own = [...text(0x09, correlationData!), ...properties];
+    const body = [...field(Buffer.from(responseTopic)), own.length, ...own];
+    broker.connection.socket.write(Buffer.from([0x30, body.length, ...body]));
+    broker.connection.publish(responseTopic, '2', { properties: { correlationData: correlationData! } });
+    expect(await outcome).toBe(2);
+    expect(broker.connections).toHaveLength(1);
+  });
+});
+
 async function resubscribed(broker: StubBroker): Promise<StubConnection> {
   return until(() =>
     broker.connections.slice(1).find((connection) => connection.received('subscribe').length > 0),
   );
+}
+
+function text(identifier: number, value: string | Buffer): readonly number[] {
+  return [identifier, ...field(Buffer.from(value))];
+}
+
+function field(bytes: Buffer): readonly number[] {
+  return [bytes.length >> 8, bytes.length & 0xff, ...bytes];
 }
