@@ -1,4 +1,6 @@
 export { ServerMqtt } from './server/server-mqtt.js';
+export type { ServerHealth } from './server/server-health.js';
+export type { RuntimeSubscription } from './server/runtime-subscription.js';
 export type { ServerMqttOptions } from './server/server-options.js';
 export type {
   DedupeOptions,
@@ -9,7 +11,7 @@ export type {
 export { readDeadLetter, replayOf, type DeadLetter } from './server/dead-letter.js';
 export { FatalError, RetriableError } from './server/failure-errors.js';
 export type { Decision } from './message/decision.js';
-export { MqttContext, type MqttContextSource } from './server/mqtt-context.js';
+export { MqttContext, type MqttContextSource } from './message/mqtt-context.js';
 export {
   MqttEventPattern,
   MqttMessagePattern,
@@ -19,17 +21,28 @@ export { Topic, TopicParam, UserProperty } from './server/param-decorators.js';
 
 export { ClientMqtt } from './client/client-mqtt.js';
 export type { ClientMqttOptions, SendToManyOptions } from './client/client-options.js';
+export type { ClientHealth } from './client/client-health.js';
+export type { MessagesOptions, ReceivedMessage } from './client/message-streams.js';
 export type { ResponderReply } from './client/gather-request.js';
 
 export { MqttRecord, type MqttRecordOptions, type PublishProperties } from './message/mqtt-record.js';
 export { MqttRecordBuilder } from './message/mqtt-record-builder.js';
 
+export { MqttConnection } from './connection/mqtt-connection.js';
+export type { ConnectionHealth } from './connection/connection-health.js';
+export {
+  InjectMqttConnection,
+  MqttModule,
+  mqttConnectionToken,
+  type MqttModuleAsyncOptions,
+  type MqttModuleOptions,
+} from './module/mqtt-module.js';
 export type { MqttConnectionOptions } from './connection/connection-options.js';
 export type { ReconnectOptions } from './connection/back-off.js';
 export type { Credentials, RefreshCredentials } from './connection/refresh-credentials.js';
 export type { HandleAuth } from './connection/handle-auth.js';
 export type { PresenceOptions } from './connection/presence.js';
-export type { BrokerLimits, OfflineOptions } from './connection/outgoing-options.js';
+export type { BrokerLimits, OfflineOptions, OutboxOptions } from './connection/outgoing-options.js';
 export { MqttStatus } from './connection/mqtt-status.js';
 export type { MqttEvents } from '@nestjs/microservices';
 

@@ -1,13 +1,17 @@
 import { Logger } from '@nestjs/common';
 import { ClientProxy, type MqttEvents, type ReadPacket, type WritePacket } from '@nestjs/microservices';
 import type { MqttClient } from 'mqtt';
-import { Observable, Subscription, type Observer, type TeardownLogic, type Unsubscribable } from 'rxjs';
-import { MqttConnection } from '../connection/mqtt-connection.js';
+import { Observable, type Observer, type Unsubscribable } from 'rxjs';
+import type { BrokerConnection } from '../connection/broker-connection.js';
+import { connectionFor } from '../connection/connection-for.js';
 import type { MqttStatus } from '../connection/mqtt-status.js';
 import { ConfigurationError, MqttTransportError, RemoteError } from '../errors.js';
 import { unwrapRecord } from '../message/mqtt-record.js';
 import { topicNameProblem } from '../topic/topic-name.js';
+import { autoCodec } from '../codec/auto-codec.js';
+import type { ClientHealth } from './client-health.js';
 import type { ClientMqttOptions, SendToManyOptions } from './client-options.js';
+import { MessageStreams, type MessagesOptions, type ReceivedMessage } from './message-streams.js';
 import { ClientPublisher } from './client-publisher.js';
 import { GatherRequest, type ResponderReply } from './gather-request.js';
 import type { OutboundCall } from './request-dialect.js';
@@ -15,6 +19,11 @@ import { Requester } from './requester.js';
 import { SendRequest, type ReplyConversion } from './send-request.js';
 
 type CallPacket = ReadPacket & { readonly metadata?: Readonly<Record<string, string>> };
+
+/** Since Nest 12.1. */
+interface DispatchHook {
+  readonly onDispatchHook?: (packet: CallPacket) => void;
+}
 
 const DEFAULT_TIMEOUT_MS = 30_000;
 
@@ -32,14 +41,16 @@ const DEFAULT_TIMEOUT_MS = 30_000;
  * ```
  */
 export class ClientMqtt extends ClientProxy<MqttEvents> {
-  readonly #connection: MqttConnection;
+  readonly #connection: BrokerConnection;
   readonly #publisher: ClientPublisher;
   readonly #requester: Requester;
+  readonly #messages: MessageStreams;
   readonly #timeoutMs: number;
   readonly #conversion: ReplyConversion = {
     toResponse: (value) => this.serializeResponse(value) as unknown,
     toError: (error) => this.serializeError(error),
   };
+  #isEmitting = false;
 
   /** @throws {ConfigurationError} if an option is wrong */
   constructor(options: ClientMqttOptions = {}) {
@@ -48,10 +59,17 @@ export class ClientMqtt extends ClientProxy<MqttEvents> {
     checkTopic('cancelTopic', options.cancelTopic === false ? undefined : options.cancelTopic);
     this.#timeoutMs = checkTimeout(options.timeoutMs);
     const maxConnectionAttempts = options.maxConnectionAttempts ?? 1;
-    this.#connection = new MqttConnection({ ...options, maxConnectionAttempts }, ClientMqtt.name);
+    this.#connection = connectionFor(options, ClientMqtt.name, { ...options, maxConnectionAttempts });
     this.#publisher = new ClientPublisher(this.#connection, options.userProperties);
     const logger = new Logger(ClientMqtt.name);
     this.#requester = new Requester(this.#connection, this.#publisher, options, logger);
+    const { codec = autoCodec } = options;
+    this.#messages = new MessageStreams({
+      connection: this.#connection,
+      connect: () => this.connect(),
+      codec,
+      logger,
+    });
   }
 
   /** What the connection to the broker does: `connected`, `disconnected`, `reconnecting`, `closed`. */
@@ -63,10 +81,11 @@ export class ClientMqtt extends ClientProxy<MqttEvents> {
    * Sends a request when it is subscribed to, and emits the replies. Unsubscribing stops the handler.
    * @param data a value, or an `MqttRecord` of one
    */
-  override send<TResult = unknown, TInput = unknown>(pattern: unknown, data: TInput): Observable<TResult> {
+  // oxlint-disable-next-line typescript/no-explicit-any -- Nest's own signature, which the types of its users build on
+  override send<TResult = any, TInput = any>(pattern: unknown, data: TInput): Observable<TResult> {
     if (isNil(pattern) || isNil(data)) return super.send(pattern, data); // which fails
     return new Observable((observer: Observer<unknown>) =>
-      this.#whenOpen(observer, () => this.#request(this.#toPacket(pattern, data), observer)),
+      this.#request(this.#toPacket(pattern, data), observer),
     ) as Observable<TResult>;
   }
 
@@ -91,27 +110,71 @@ export class ClientMqtt extends ClientProxy<MqttEvents> {
     if (isNil(pattern) || isNil(data)) return super.send(pattern, data); // which fails
     checkMax(max);
     checkTimeout(timeoutMs);
-    return new Observable<ResponderReply>((observer) =>
-      this.#whenOpen(observer, () => {
-        const call = this.#toCall(this.#toPacket(pattern, data));
-        const limitMs = timeoutMs ?? call.options.timeoutMs ?? this.#timeoutMs;
-        return this.#requester.request(call, new GatherRequest(call.topic, limitMs, max, observer));
-      }),
-    ) as Observable<ResponderReply<TResult>>;
+    return new Observable<ResponderReply>((observer) => {
+      const call = this.#toCall(this.#toPacket(pattern, data));
+      const limitMs = timeoutMs ?? call.options.timeoutMs ?? this.#timeoutMs;
+      return this.#requester.request(call, new GatherRequest(call.topic, limitMs, max, observer));
+    }) as Observable<ResponderReply<TResult>>;
+  }
+
+  /**
+   * The messages of a Topic Filter, subscribed to while the Observable is; with the delivery rules of event handlers: what the broker
+   * wants acknowledged is, when the observer has taken it. Fails with a {@link SubscriptionError} if the broker refuses, and completes when the
+   * client is closed. What cannot be decoded is rejected, with a line in the log. Retained messages come if nothing else on this connection has
+   * subscribed to the filter.
+   *
+   * @example
+   * ```ts
+   * client.messages<Reading>('sites/{site}/reading', { qos: 1 }).subscribe(({ data, context }) => show(context.params.site, data));
+   * ```
+   * @throws {ConfigurationError} if the filter or an option is wrong
+   */
+  messages<TData = unknown>(
+    filter: string,
+    options: MessagesOptions = {},
+  ): Observable<ReceivedMessage<TData>> {
+    return this.#messages.of(filter, options) as Observable<ReceivedMessage<TData>>;
+  }
+
+  /**
+   * Removes the message that the broker keeps for later subscribers of a topic (section 3.3.1.3).
+   * @throws {PublishError}
+   * @throws {ConnectionError}
+   */
+  async clearRetained(topic: string): Promise<void> {
+    await this.connect();
+    await this.#connection.publish(topic, '', { retain: true, qos: 1 });
+  }
+
+  /** How the client and its connection are now. */
+  health(): ClientHealth {
+    return { ...this.#connection.health(), pendingRequests: this.#requester.pendingCount };
   }
 
   /**
    * Connects; `send` and `emit` do it by themselves.
    * @throws {ConnectionError} if the broker cannot be reached or refuses the connection
    */
-  override connect(): Promise<void> {
-    return this.#connection.open(this.#requester);
+  override async connect(): Promise<void> {
+    if (this.#isEmitting) await this.#connection.begin(this.#requester);
+    else await this.#connection.open(this.#requester);
+  }
+
+  /** With an outbox a message does not wait for the first connection in memory, but on disk. */
+  override emit<TResult = unknown, TInput = unknown>(pattern: unknown, data: TInput): Observable<TResult> {
+    this.#isEmitting = this.#connection.hasOutbox;
+    try {
+      return super.emit(pattern, data); // calls connect() at once
+    } finally {
+      this.#isEmitting = false;
+    }
   }
 
   /** Disconnects; requests that wait for a reply fail with a {@link ConnectionError}, and their handlers are stopped. */
-  override close(): Promise<void> {
+  override async close(): Promise<void> {
     this.#requester.cancelAll();
-    return this.#connection.close(this.#requester);
+    this.#messages.complete();
+    await this.#connection.close(this.#requester);
   }
 
   /** Listens to an event of MQTT.js's client, from the first connection on if called before `connect()`. */
@@ -141,7 +204,7 @@ export class ClientMqtt extends ClientProxy<MqttEvents> {
 
   protected override async dispatchEvent<T = void>(packet: ReadPacket): Promise<T> {
     const call = this.#toCall(packet);
-    const publication = await this.#requester.dialect.encodeEvent(call);
+    const publication = await this.#requester.eventDialect.encodeEvent(call);
     await this.#publisher.publish(call.topic, publication, call.options);
     return undefined as T;
   }
@@ -157,21 +220,10 @@ export class ClientMqtt extends ClientProxy<MqttEvents> {
     return this.#requester.request(call, new SendRequest(call.topic, timeoutMs, observer, this.#conversion));
   }
 
-  /** Connects first, if need be. */
-  #whenOpen(observer: Observer<never>, start: () => Unsubscribable): TeardownLogic {
-    if (this.#connection.isOpen) return start();
-    const waiting = new Subscription();
-    this.connect().then(
-      () => waiting.closed || waiting.add(guarded(start, observer)),
-      (error: unknown) => observer.error(error),
-    );
-    return waiting;
-  }
-
   /** As Nest's own, with what a dispatch hook attaches. */
   #toPacket(pattern: unknown, data: unknown): CallPacket {
     const packet: CallPacket = { pattern, data };
-    (this.onDispatchHook as typeof this.onDispatchHook | undefined)?.(packet); // since Nest 12.1
+    (this as unknown as DispatchHook).onDispatchHook?.(packet);
     return packet;
   }
 
@@ -180,15 +232,6 @@ export class ClientMqtt extends ClientProxy<MqttEvents> {
     const pattern: unknown = packet.pattern;
     const topic = this.normalizePattern(packet.pattern as string);
     return { topic, pattern, data, options, metadata: packet.metadata, packet };
-  }
-}
-
-function guarded(start: () => Unsubscribable, observer: Observer<never>): TeardownLogic {
-  try {
-    return start();
-  } catch (error) {
-    observer.error(error);
-    return undefined;
   }
 }
 

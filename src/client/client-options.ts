@@ -1,9 +1,10 @@
 import type { Deserializer, Serializer } from '@nestjs/microservices';
 import type { Codec } from '../codec/codec.js';
+import type { SharedConnectionOption } from '../connection/connection-for.js';
 import type { MqttConnectionOptions } from '../connection/connection-options.js';
 
 /** The options of {@link ClientMqtt}: those of MQTT.js, of Nest's transporter, and what the client adds to them. */
-export interface ClientMqttOptions extends MqttConnectionOptions {
+export interface ClientMqttOptions extends MqttConnectionOptions, SharedConnectionOption {
   /** How payloads are written and replies read. Default `autoCodec`. */
   readonly codec?: Codec | undefined;
   /**

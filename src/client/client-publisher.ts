@@ -1,4 +1,4 @@
-import type { MqttConnection } from '../connection/mqtt-connection.js';
+import type { BrokerConnection } from '../connection/broker-connection.js';
 import type { PublishReceipt } from '../connection/publisher.js';
 import type { MqttRecordOptions, PublishProperties } from '../message/mqtt-record.js';
 import { mergeUserProperties } from '../message/user-properties.js';
@@ -7,10 +7,10 @@ import type { OutboundPublication } from './request-dialect.js';
 
 /** Publishes with the User Properties of the client, those of the call, and those of the record, which take precedence. */
 export class ClientPublisher {
-  readonly #connection: MqttConnection;
+  readonly #connection: BrokerConnection;
   readonly #userProperties: ClientMqttOptions['userProperties'];
 
-  constructor(connection: MqttConnection, userProperties: ClientMqttOptions['userProperties']) {
+  constructor(connection: BrokerConnection, userProperties: ClientMqttOptions['userProperties']) {
     this.#connection = connection;
     this.#userProperties = userProperties;
   }

@@ -1,12 +1,12 @@
 import type { Unsubscribable } from 'rxjs';
-import { createRequestId } from './request-id.js';
 import type { Reply } from '../message/reply.js';
 
 /** What waits for replies. It is what its subscription is torn down with, too: ten thousand of them should be small. */
 export abstract class PendingRequest implements Unsubscribable {
   /** Several responders may answer: the time is for all of them, and whoever still works at the end does so in vain. */
   abstract readonly many: boolean;
-  readonly id = createRequestId();
+  /** Given with the first use. */
+  id = '';
   /** On the clock of {@link PendingRequests}. */
   expiresAt = 0;
   /** Whether responders may know of it. */

@@ -1,6 +1,6 @@
 import { Deferred } from '../connection/deferred.js';
 import type { Subscriber } from '../connection/deliveries.js';
-import type { MqttConnection } from '../connection/mqtt-connection.js';
+import type { BrokerConnection } from '../connection/broker-connection.js';
 import type { Interest } from '../connection/subscription-plan.js';
 import { ConnectionError, type SubscriptionError } from '../errors.js';
 import type { RequestDialect } from './request-dialect.js';
@@ -15,13 +15,17 @@ const REPLY_QOS = 1;
 
 /** Subscribes to each reply topic once, before a request is sent. */
 export class ReplySubscriptions {
-  readonly #connection: MqttConnection;
+  readonly #connection: BrokerConnection;
   readonly #owner: Subscriber;
   readonly #onRefused: (error: SubscriptionError) => void;
   readonly #subscriptions = new Map<string, ReplySubscription>();
 
   /** @param onRefused called when a broker that granted a reply topic refuses it in a later session */
-  constructor(connection: MqttConnection, owner: Subscriber, onRefused: (error: SubscriptionError) => void) {
+  constructor(
+    connection: BrokerConnection,
+    owner: Subscriber,
+    onRefused: (error: SubscriptionError) => void,
+  ) {
     this.#connection = connection;
     this.#owner = owner;
     this.#onRefused = onRefused;

@@ -1,344 +1,77 @@
-import { Logger } from '@nestjs/common';
 import type { MqttEvents } from '@nestjs/microservices';
-import type { IConnackPacket, IDisconnectPacket, MqttClient } from 'mqtt';
-import { distinctUntilChanged, ReplaySubject, type Observable } from 'rxjs';
-import { ConnectionError } from '../errors.js';
-import type { MqttRecordOptions } from '../message/mqtt-record.js';
-import { BackOff } from './back-off.js';
-import { ConnectionAttempts } from './connection-attempts.js';
-import { ConnectionFailures } from './connection-failures.js';
-import {
-  describeBroker,
-  describeServer,
-  toMqttJsOptions,
-  type MqttConnectionOptions,
-} from './connection-options.js';
-import { createClient } from './create-client.js';
-import { Deferred } from './deferred.js';
-import { checkFilters, filtersPerPacket } from './broker-limits.js';
-import { ConnectionUsers, type ConnectionUser } from './connection-users.js';
-import { describeError, breaksConnection } from './failure.js';
-import { InboundPublishes } from './inbound-publishes.js';
-import { keepServerKeepAlive } from './keep-server-keep-alive.js';
-import { LiveSession } from './live-session.js';
-import { MalformedPublishes } from './malformed-publishes.js';
-import { MqttStatus } from './mqtt-status.js';
-import { Presence } from './presence.js';
-import { Publisher, type PublishReceipt } from './publisher.js';
-import { isSessionKept, toSession, type Session } from './session.js';
-import { unsubscribe } from './unsubscribe.js';
-import { watchClient } from './watch-client.js';
-import { subscribe, type SubscriptionGrant, type SubscriptionRequest } from './subscribe.js';
-import { Subscriptions } from './subscriptions.js';
+import type { MqttClient } from 'mqtt';
+import type { Observable } from 'rxjs';
+import { ConfigurationError } from '../errors.js';
+import { BrokerConnection } from './broker-connection.js';
+import type { ConnectionHealth } from './connection-health.js';
+import type { MqttConnectionOptions } from './connection-options.js';
+import type { MqttStatus } from './mqtt-status.js';
 
-const SUBSCRIBE_TIMEOUT_MS = 10_000;
-const CLOSE_TIMEOUT_MS = 5_000;
+const connections = new WeakMap<MqttConnection, BrokerConnection>();
 
 /**
- * One connection to a broker: owns MQTT.js and its events, makes the connection again when it is lost, and tells its
- * users of each new session, so that they subscribe to what they need.
+ * What servers and clients see of a connection.
+ * @throws {ConfigurationError}
+ */
+export function brokerConnectionOf(connection: MqttConnection): BrokerConnection {
+  const found = connections.get(connection);
+  if (found === undefined) throw new ConfigurationError('connection must be an MqttConnection');
+  return found;
+}
+
+/**
+ * One connection to a broker, which a server and any number of clients share: `new ServerMqtt({ connection })`,
+ * `new ClientMqtt({ connection })`. It is made with the first of them that needs it, and closed with the last one. What concerns the connection is
+ * said here, not there; `concurrency` of the server does not become its Receive Maximum.
+ *
+ * @example
+ * ```ts
+ * const connection = new MqttConnection({ url: 'mqtt://localhost:1883', protocolVersion: 5 });
+ * const server = new ServerMqtt({ connection, concurrency: 100 });
+ * const client = new ClientMqtt({ connection });
+ * ```
  */
 export class MqttConnection {
-  /** The broker's address, without credentials. */
-  readonly address: string;
-  /** What its users want to receive. */
-  readonly subscriptions: Subscriptions;
-  readonly status: Observable<MqttStatus>;
-  readonly #logger: Logger;
-  readonly #options: MqttConnectionOptions;
-  readonly #status = new ReplaySubject<MqttStatus>(1);
-  readonly #failures: ConnectionFailures;
-  readonly #publisher: Publisher;
-  readonly #inbound = new InboundPublishes();
-  readonly #malformed: MalformedPublishes;
-  readonly #session: LiveSession;
-  readonly #users = new ConnectionUsers();
-  readonly #presence: Presence | undefined;
-  readonly #eventListeners: { event: keyof MqttEvents; listener: MqttEvents[keyof MqttEvents] }[] = [];
-  #client: MqttClient | undefined;
-  #attempts: ConnectionAttempts | undefined;
-  /** Settled by the first session, or by what keeps it from coming. */
-  #opening: Deferred<void> | undefined;
-  /** On which something came that cannot be read. */
-  #broken: MqttClient['stream'] | undefined;
-  /** Why the broker does not want to see this client again. */
-  #ended: Error | undefined;
-  #closing: Promise<void> | undefined;
-  #closeCalls = 0;
+  readonly #connection: BrokerConnection;
 
-  /**
-   * @param owner whose log lines these are
-   * @throws {ConfigurationError}
-   */
-  constructor(options: MqttConnectionOptions, owner: string) {
-    this.#logger = new Logger(owner);
-    toMqttJsOptions(options); // wrong options show at construction
-    BackOff.from(options);
-    this.#options = options;
-    this.address = describeBroker(options);
-    this.status = this.#status.pipe(distinctUntilChanged());
-    this.#failures = new ConnectionFailures(this.#logger, options);
-    this.#malformed = new MalformedPublishes(this.#logger);
-    this.#publisher = new Publisher(this.address, options);
-    this.#presence = Presence.from(options, (...message) => this.publish(...message), this.#logger);
-    this.subscriptions = new Subscriptions({
-      subscribe: (requests) => this.#subscribe(requests),
-      unsubscribe: (filters) => this.#unsubscribe(filters),
-      logger: this.#logger,
-    });
-    this.#session = new LiveSession(this.#logger, {
-      begin: (session) => this.#begin(session),
-      onReady: (session) => this.#onReady(this.#connected(), session),
-      onFailed: (error) => this.#onRefused(error),
-    });
+  /** @throws {ConfigurationError} if an option is wrong */
+  constructor(options: MqttConnectionOptions = {}) {
+    this.#connection = new BrokerConnection(options, MqttConnection.name);
+    connections.set(this, this.#connection);
   }
 
-  /** MQTT.js's client, `undefined` before `open()` and after `close()`. */
-  get client(): MqttClient | undefined {
-    return this.#client;
+  /** What it does: `connected`, `disconnected`, `reconnecting`, `closed`. */
+  get status(): Observable<MqttStatus> {
+    return this.#connection.status;
   }
 
-  get protocolVersion(): 3 | 4 | 5 {
-    return this.#options.protocolVersion ?? 4;
+  /** How it is now. */
+  health(): ConnectionHealth {
+    return this.#connection.health();
   }
 
-  /** Whether the broker keeps what is subscribed and unacknowledged when the connection is lost. */
-  get keepsSession(): boolean {
-    return isSessionKept(this.#options);
+  /** Listens to an event of MQTT.js's client, on this one and on those that follow it. */
+  on<K extends keyof MqttEvents>(event: K, callback: MqttEvents[K]): void {
+    this.#connection.on(event, callback);
   }
 
   /**
-   * Connects, and resolves when everything is subscribed. Calls while it is open share one connection.
-   * @throws {ConnectionError} if the broker cannot be reached (`maxConnectionAttempts`) or refuses the connection, or has
-   * ended it for good, until `close()` is called
-   * @throws {SubscriptionError}
+   * MQTT.js's client.
+   * @throws if nobody uses the connection
    */
-  async open(user: ConnectionUser): Promise<void> {
-    if (this.#closing !== undefined) await this.#afterClosing(this.#closing);
-    if (this.#ended !== undefined) throw this.#ended;
-    this.#users.add(user);
-    this.#opening ??= this.#start();
-    await this.#opening.promise;
-    if (this.#session.current !== undefined) this.#users.introduce(user, this.#session.current);
+  unwrap<T = MqttClient>(): T {
+    const { client } = this.#connection;
+    if (client === undefined) throw new Error('Not initialized: no server or client uses the connection.');
+    return client as T;
   }
 
-  /** The last of its users disconnects, after what is on its way out, within 5 s. What is not published by then fails. */
-  async close(user: ConnectionUser): Promise<void> {
-    const error = this.#closedError();
-    this.#closeCalls++;
-    this.#inbound.flush();
-    if (this.#users.leave(user, error)) return;
-    this.#ended = undefined;
-    await this.#end(error);
+  /** Disconnects, whoever uses it still; it is made again with the next one who does. */
+  close(): Promise<void> {
+    return this.#connection.closeForAll();
   }
 
-  /** Whether there is a session in which everything is subscribed. */
-  get isReady(): boolean {
-    return this.#session.isReady;
-  }
-
-  /** Whether `open()` has resolved, and the connection is not closed. */
-  get isOpen(): boolean {
-    return this.#opening?.pending === false;
-  }
-
-  /**
-   * The session, once everything is subscribed; while the connection is lost, the next one.
-   * @throws {ConnectionError} if it is closed
-   */
-  async ready(): Promise<Session> {
-    this.#connected();
-    return this.#session.ready;
-  }
-
-  /** Listens to an event of MQTT.js, on this client and on those that follow it after `close()`. */
-  on<K extends keyof MqttEvents>(event: K, listener: MqttEvents[K]): void {
-    this.#eventListeners.push({ event, listener });
-    this.#client?.on(event, listener as never); // MQTT.js and Nest type the same events apart
-  }
-
-  async #subscribe(requests: readonly SubscriptionRequest[]): Promise<readonly SubscriptionGrant[]> {
-    checkFilters(this.#options.limits, requests);
-    return subscribe(this.#connected(), requests, {
-      timeoutMs: this.#options.subscribeTimeoutMs ?? SUBSCRIBE_TIMEOUT_MS,
-      batchSize: filtersPerPacket(this.#options),
-      broker: this.address,
-    });
-  }
-
-  /** Done at once when there is no connection, which has no subscriptions. */
-  async #unsubscribe(filters: readonly string[]): Promise<void> {
-    if (this.#session.current === undefined) return;
-    const timeoutMs = this.#options.subscribeTimeoutMs ?? SUBSCRIBE_TIMEOUT_MS;
-    await unsubscribe(this.#connected(), filters, { timeoutMs, batchSize: filtersPerPacket(this.#options) });
-  }
-
-  /**
-   * Resolves when the broker has acknowledged the message (QoS 1 and 2) or it has been written (QoS 0).
-   * @throws {PublishError}
-   */
-  publish(topic: string, payload: Buffer | string, options: MqttRecordOptions): Promise<PublishReceipt> {
-    if (this.#client === undefined) return Promise.reject(this.#notConnected());
-    return this.#publisher.publish(this.#client, topic, payload, options);
-  }
-
-  /** Whether `open()` waits, and will tell what keeps the connection from being made. */
-  get #isFirst(): boolean {
-    return this.#opening?.pending ?? false;
-  }
-
-  #connected(): MqttClient {
-    if (this.#client !== undefined) return this.#client;
-    throw this.#notConnected();
-  }
-
-  #notConnected(): ConnectionError {
-    return new ConnectionError(`Not connected to ${this.address}`, this.address);
-  }
-
-  /** A `close()` that comes while an `open()` waits for the one before it is for that `open()`. */
-  async #afterClosing(closing: Promise<void>): Promise<void> {
-    const calls = this.#closeCalls;
-    await closing;
-    if (this.#closeCalls !== calls) throw this.#closedError();
-  }
-
-  #closedError(): ConnectionError {
-    return new ConnectionError(`The connection to ${this.address} was closed`, this.address);
-  }
-
-  #start(): Deferred<void> {
-    this.#failures.noteStart();
-    const client = createClient(this.#options, this.#presence);
-    this.#client = client;
-    this.#attempts = ConnectionAttempts.from(client, this.#options, (error) => {
-      this.#failures.noteError(error);
-      this.#onDisconnected(false);
-    });
-    this.#listen(client);
-    this.#publisher.watch(client);
-    this.#attempts.start();
-    return new Deferred();
-  }
-
-  #listen(client: MqttClient): void {
-    keepServerKeepAlive(client);
-    watchClient(client, {
-      isCurrent: () => client === this.#client,
-      onConnect: (connack) => this.#onConnect(client, connack),
-      onReconnect: () => {
-        this.#failures.noteAttempt();
-        this.#status.next(MqttStatus.RECONNECTING);
-      },
-      onDisconnect: (packet) => this.#onDisconnect(client, packet),
-      onError: (error) => this.#onError(client, error),
-      onClose: () => this.#onClose(),
-      onSent: ({ cmd }) => cmd === 'disconnect' && this.#inbound.end(),
-      onReceived: (packet) => {
-        if (packet.cmd === 'connack') this.#failures.noteConnack();
-        this.#inbound.onPacket(packet);
-      },
-      onMessage: (...received) => {
-        const message = this.#inbound.receive(client, ...received);
-        if (message !== undefined && !this.#malformed.take(message)) this.subscriptions.dispatch(message);
-      },
-    });
-    for (const { event, listener } of this.#eventListeners) client.on(event, listener as never);
-  }
-
-  #onConnect(client: MqttClient, connack: IConnackPacket): void {
-    this.#logger.log(`Connected to ${describeServer(client, this.address)}`);
-    this.#status.next(MqttStatus.CONNECTED);
-    this.#session.start(toSession(client, connack));
-  }
-
-  async #begin(session: Session): Promise<void> {
-    this.#users.introduceAll(session);
-    await this.subscriptions.begin(session);
-  }
-
-  #onReady(client: MqttClient, session: Session): void {
-    this.#failures.noteReady();
-    this.#attempts?.noteReady();
-    this.#opening?.resolve();
-    this.#presence?.comeOnline(client, session);
-  }
-
-  /** What the first session needs is refused: `open()` fails. */
-  #onRefused(error: Error): boolean {
-    if (!this.#isFirst) return false;
-    void this.#end(error); // does not reject
-    return true;
-  }
-
-  #onDisconnect(client: MqttClient, packet: IDisconnectPacket): void {
-    this.#status.next(MqttStatus.DISCONNECTED);
-    this.#failures.noteDisconnect(packet, client.options.clientId);
-    if (this.#failures.end !== undefined) client.stream.destroy(); // nothing more is sent on it
-  }
-
-  #onError(client: MqttClient, error: Error): void {
-    if (!breaksConnection(error)) {
-      this.#failures.noteError(error);
-      if (client.connected) this.#logger.error(describeError(error));
-    } else if (this.#broken !== client.stream) this.#onBroken(client, error); // else more of the same packet
-  }
-
-  #onBroken({ stream, connected, disconnecting }: MqttClient, error: Error): void {
-    this.#broken = stream;
-    this.#failures.noteError(error);
-    if (connected) this.#logger.error(`Closing the connection to ${this.address}: ${describeError(error)}`);
-    if (!disconnecting) stream.destroy();
-  }
-
-  #onClose(): void {
-    const lost = this.#session.lose();
-    this.subscriptions.end();
-    this.#publisher.onLost();
-    if (lost) this.#failures.noteLoss(this.#isFirst);
-    this.#onDisconnected(lost);
-  }
-
-  /** A connection was lost, or an attempt to make it has failed. */
-  #onDisconnected(lost: boolean): void {
-    this.#status.next(MqttStatus.CLOSED);
-    if (this.#attempts?.goOn !== true || this.#failures.isFinal(this.#isFirst)) {
-      void this.#giveUp(this.#isFirst); // does not reject
-      return;
-    }
-    if (lost) this.#users.tellOfLoss(this.#failures.toError());
-    this.#failures.report(lost && !this.#isFirst);
-    this.#attempts.next();
-  }
-
-  /** A failure that `open()` does not tell is told by the log, and to those who listen to errors. */
-  async #giveUp(isFirst: boolean): Promise<void> {
-    const client = this.#client;
-    const error = this.#failures.toError();
-    if (!isFirst) this.#ended = this.#failures.end;
-    if (!isFirst) this.#logger.error(`${error.message}; not connecting again`);
-    await this.#end(error);
-    if (!isFirst) client?.emit('error', error);
-  }
-
-  /** Back to the state before `open()`, which fails with the error if it waits. */
-  #end(error: Error): Promise<void> {
-    this.#closing ??= this.#endClient(error).finally(() => (this.#closing = undefined));
-    return this.#closing;
-  }
-
-  async #endClient(error: Error): Promise<void> {
-    const [client, opening] = [this.#client, this.#opening];
-    if (client === undefined) return;
-    this.#attempts?.end();
-    this.#presence?.goOffline(client, this.#session.current);
-    this.#opening = undefined;
-    this.#client = undefined;
-    this.#session.end(error);
-    this.subscriptions.reset();
-    this.#users.clear(error);
-    await this.#publisher.end(client, CLOSE_TIMEOUT_MS);
-    this.#status.next(MqttStatus.CLOSED);
-    opening?.reject(error);
+  /** For Nest, where the connection is a provider: servers and clients have been closed by then. */
+  onApplicationShutdown(): Promise<void> {
+    return this.close();
   }
 }

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { LoggerService } from '@nestjs/common';
 import { RpcException } from '@nestjs/microservices';
 import type { PublishReceipt } from '../connection/publisher.js';
@@ -6,7 +7,7 @@ import { Conclusion } from './conclusion.js';
 import { Dispatcher } from './dispatcher.js';
 import type { HandlerRoute } from './handler-route.js';
 import { HandlerRunner } from './handler-runner.js';
-import type { MqttContext } from './mqtt-context.js';
+import type { MqttContext } from '../message/mqtt-context.js';
 import { OpenRequests } from './open-requests.js';
 import { OutcomeLog } from './outcome-log.js';
 import { replyTopicRule } from './reply-topic-rule.js';
@@ -18,6 +19,12 @@ import { WorkQueue } from './work-queue.js';
 /** The way of a message from the connection to its acknowledgement, once set up. */
 export interface Pipeline {
   readonly dispatcher: Dispatcher;
+  count(): {
+    readonly running: number;
+    readonly waiting: number;
+    readonly dropped: number;
+    readonly expired: number;
+  };
   /** Takes no more messages, and resolves when all that it has are handled, or `timeoutMs` later. */
   drain(timeoutMs: number): Promise<void>;
 }
@@ -49,6 +56,7 @@ export function createPipeline(routes: readonly HandlerRoute[], settings: Pipeli
   const { serializer, deserializer, userProperties, maxQueued = MAX_QUEUED } = options;
   const closing = new AbortController();
   const abandoned = new AbortController();
+  setMaxListeners(0, abandoned.signal); // it is that of all events
   const log = new OutcomeLog(settings.logger);
   const conclusion = new Conclusion({ publish, protocolVersion, log });
   const queue = new WorkQueue({ concurrency: settings.concurrency, maxQueued });
@@ -82,6 +90,12 @@ export function createPipeline(routes: readonly HandlerRoute[], settings: Pipeli
   });
   return {
     dispatcher,
+    count: () => ({
+      running: queue.running,
+      waiting: queue.waiting,
+      dropped: log.droppedCount,
+      expired: log.expiredCount,
+    }),
     drain: async (timeoutMs) => {
       dispatcher.stop();
       closing.abort();

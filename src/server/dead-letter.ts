@@ -2,7 +2,7 @@ import { readJson } from '../codec/json-codec.js';
 import { CodecError, printable } from '../errors.js';
 import type { InboundMessage } from '../message/inbound-message.js';
 import { MqttRecord, type MqttRecordOptions, type PublishProperties } from '../message/mqtt-record.js';
-import type { MqttContext } from './mqtt-context.js';
+import type { MqttContext } from '../message/mqtt-context.js';
 
 /** An event that could not be handled, and what is known about it. */
 export interface DeadLetter {

@@ -7,7 +7,7 @@ import { readIncoming, type Incoming, type IncomingSettings } from './incoming.j
 import type { Reply } from '../message/reply.js';
 import { JointDecision } from '../message/joint-decision.js';
 import { BY_TOPIC } from './message-key.js';
-import { MqttContext } from './mqtt-context.js';
+import { MqttContext } from '../message/mqtt-context.js';
 import type { OpenRequests } from './open-requests.js';
 import type { OutcomeLog } from './outcome-log.js';
 import type { Router } from './router.js';
@@ -103,17 +103,18 @@ export class Dispatcher {
 
   #drop(job: Job): void {
     const { message, decide, route } = job;
-    if (route.kind === 'message') this.#refuse(job);
+    const wasTold = route.kind === 'message' && this.#refuse(job);
     if (decide(WITHHOLD) && message.packet.qos > 0) return; // the broker still has it
-    this.#settings.log.dropped(message);
+    if (!wasTold) this.#settings.log.dropped(message);
   }
 
-  /** A requester should not wait for what will never come. */
-  #refuse(job: Job): void {
-    if (!(job.incoming instanceof Promise) && job.message.packet.qos === 0) {
-      job.incoming.request?.close(OVERLOADED).catch(() => undefined); // nothing is left to try
-    }
-    this.#settings.requests.endOf(job.incoming);
+  /** A requester should not wait for what will never come. Whether it knows already. */
+  #refuse({ incoming, message }: Job): boolean {
+    const request = incoming instanceof Promise ? undefined : incoming.request;
+    const wasTold = request?.stopped === 'closed';
+    if (message.packet.qos === 0) request?.close(OVERLOADED).catch(() => undefined); // nothing is left to try
+    this.#settings.requests.endOf(incoming);
+    return wasTold;
   }
 }
 

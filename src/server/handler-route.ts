@@ -2,6 +2,7 @@ import type { MessageHandler } from '@nestjs/microservices';
 import { autoCodec } from '../codec/auto-codec.js';
 import type { Codec } from '../codec/codec.js';
 import type { SubscriptionRequest } from '../connection/subscribe.js';
+import { toSubscriptionRequest } from '../connection/subscription-options.js';
 import type { Interest } from '../connection/subscription-plan.js';
 import { ConfigurationError } from '../errors.js';
 import { TopicFilter } from '../topic/topic-filter.js';
@@ -11,6 +12,7 @@ import type { MqttHandlerOptions } from './handler-options.js';
 import { toMessageKey, type MessageKey } from './message-key.js';
 import { ReplyCache } from './reply-cache.js';
 import type { ServerMqttOptions } from './server-options.js';
+import { fillVariables } from './topic-variables.js';
 import { Lane } from './work-queue.js';
 
 /** A handler as Nest registers it. */
@@ -43,7 +45,8 @@ export function toRoute(registered: RegisteredHandler, defaults: ServerMqttOptio
   const { handler, isEventHandler, extras } = registered;
   const name = describe(registered);
   try {
-    const filter = toFilter(registered.pattern, extras.shared ?? defaults.shared);
+    const pattern = fillVariables(registered.pattern, defaults.topicVariables);
+    const filter = toFilter(pattern, extras.shared ?? defaults.shared);
     const order = extras.order ?? defaults.order ?? (isEventHandler ? 'topic' : 'none');
     return {
       name,
@@ -81,19 +84,14 @@ function toSubscription(
   extras: MqttHandlerOptions,
   { subscribeOptions: nest, ...defaults }: ServerMqttOptions,
 ): SubscriptionRequest {
-  const isShared = filter.shareName !== undefined;
-  if (isShared && extras.noLocal)
+  if (filter.shareName !== undefined && extras.noLocal)
     throw new ConfigurationError('noLocal cannot be had on a Shared Subscription [MQTT-3.8.3-4]');
-  return {
-    filter: filter.subscription,
-    qos: oneOf012('qos', extras.qos ?? defaults.qos ?? nest?.qos ?? 0),
-    noLocal: !isShared && (extras.noLocal ?? defaults.noLocal ?? nest?.nl ?? false),
-    retainAsPublished: extras.retainAsPublished ?? defaults.retainAsPublished ?? nest?.rap ?? false,
-    retainHandling: oneOf012(
-      'retainHandling',
-      extras.retainHandling ?? defaults.retainHandling ?? nest?.rh ?? 0,
-    ),
-  };
+  return toSubscriptionRequest(filter, {
+    qos: extras.qos ?? defaults.qos ?? nest?.qos,
+    noLocal: extras.noLocal ?? defaults.noLocal ?? nest?.nl,
+    retainAsPublished: extras.retainAsPublished ?? defaults.retainAsPublished ?? nest?.rap,
+    retainHandling: extras.retainHandling ?? defaults.retainHandling ?? (nest?.rh as 0 | 1 | 2 | undefined),
+  });
 }
 
 /** @throws {ConfigurationError} */
@@ -105,9 +103,4 @@ export function checkConcurrency(concurrency = Infinity): number {
 function checkAck(ack: HandlerRoute['ack']): HandlerRoute['ack'] {
   if (['after', 'receipt', 'manual'].includes(ack)) return ack;
   throw new ConfigurationError(`ack must be "after", "receipt" or "manual", not ${JSON.stringify(ack)}`);
-}
-
-function oneOf012(option: string, value: number): 0 | 1 | 2 {
-  if (value === 0 || value === 1 || value === 2) return value;
-  throw new ConfigurationError(`${option} must be 0, 1 or 2, not ${JSON.stringify(value)}`);
 }

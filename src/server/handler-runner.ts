@@ -3,11 +3,11 @@ import { isObservable, lastValueFrom } from 'rxjs';
 import { WITHHOLD, type Decision } from '../message/decision.js';
 import type { InboundMessage } from '../message/inbound-message.js';
 import type { Reply } from '../message/reply.js';
-import { INTERNAL_ERROR, toErrorReply } from './error-reply.js';
+import { INTERNAL_ERROR, toErrorReply, toUnreadableReply } from './error-reply.js';
 import { retryDelayMs } from './failure-policy.js';
 import type { HandlerRoute } from './handler-route.js';
 import type { Incoming } from './incoming.js';
-import { MqttContext } from './mqtt-context.js';
+import { MqttContext } from '../message/mqtt-context.js';
 import type { OpenRequest, StopReason } from './open-request.js';
 import type { Outcome } from './outcome.js';
 import { answerStream } from './reply-stream.js';
@@ -110,25 +110,32 @@ export class HandlerRunner {
     }
     const lifetime = request ?? this.#settings.lifetime;
     const source = { filter: route.filter, metadata, decide: job.decide, attempt, lifetime };
-    return this.#handle(route, data, new MqttContext([message.topic, message.packet], source), request);
+    return this.#handle(job, data, new MqttContext([message.topic, message.packet], source), request);
   }
 
   async #handle(
-    route: HandlerRoute,
+    job: Job,
     data: unknown,
     context: MqttContext,
     request: OpenRequest | undefined,
   ): Promise<Outcome> {
     try {
       await this.#settings.withHooks(context, async () => {
-        const result: unknown = await route.handle(data, context);
+        const result: unknown = await job.route.handle(data, context);
         if (request !== undefined) await answerWith(result, request);
         else if (isObservable(result)) await lastValueFrom(result, { defaultValue: undefined });
       });
       return request?.stopped === 'left' ? { kind: 'left' } : { kind: 'handled' };
     } catch (error) {
-      return request === undefined ? { kind: 'failed', error } : answerFailure(error, request);
+      if (request !== undefined) return answerFailure(error, request);
+      return this.#isLeft(job) ? { kind: 'left' } : { kind: 'failed', error };
     }
+  }
+
+  /** What fails when the server does not wait any longer was most likely aborted, and is for the next process. */
+  #isLeft({ message }: Job): boolean {
+    const { keepsSession, lifetime } = this.#settings;
+    return keepsSession && message.packet.qos > 0 && lifetime.signal.aborted;
   }
 
   /** Whether the message can be left to the broker, which delivers it again in a kept session. */
@@ -147,7 +154,7 @@ export class HandlerRunner {
 
 /** The payload is to blame, which its requester may know. */
 async function undecodable(error: unknown, request: OpenRequest | undefined): Promise<Outcome> {
-  await request?.answer({ kind: 'error', error: toErrorReply(error) }).catch(() => undefined);
+  await request?.answer({ kind: 'error', error: toUnreadableReply(error) }).catch(() => undefined);
   return { kind: 'undecodable', error };
 }
 

@@ -1,7 +1,7 @@
 import { ConfigurationError } from '../errors.js';
 import type { TopicFilter } from '../topic/topic-filter.js';
 import type { MessageOrder } from './handler-options.js';
-import type { MqttContext } from './mqtt-context.js';
+import type { MqttContext } from '../message/mqtt-context.js';
 
 /** Messages with the same key are handled one after the other; those without one in parallel. */
 export type MessageKey = (context: MqttContext) => string | undefined;

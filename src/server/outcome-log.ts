@@ -29,6 +29,11 @@ export class OutcomeLog {
     return this.#dropped.total;
   }
 
+  /** How many requests have expired. */
+  get expiredCount(): number {
+    return this.#expired.total;
+  }
+
   /** @param consequence what becomes of the message, if that is not what always does */
   report({ name }: HandlerRoute, message: InboundMessage, outcome: Outcome, consequence?: string): void {
     const on = `on ${JSON.stringify(message.topic)}`;

@@ -1,5 +1,5 @@
 import { createParamDecorator, type ExecutionContext, type PipeTransform, type Type } from '@nestjs/common';
-import { MqttContext } from './mqtt-context.js';
+import { MqttContext } from '../message/mqtt-context.js';
 
 type Pipe = PipeTransform | Type<PipeTransform>;
 

@@ -8,15 +8,19 @@ import {
 } from '@nestjs/microservices';
 import type { MqttClient } from 'mqtt';
 import type { Observable } from 'rxjs';
-import { MqttConnection } from '../connection/mqtt-connection.js';
+import type { BrokerConnection } from '../connection/broker-connection.js';
+import { connectionFor } from '../connection/connection-for.js';
 import type { MqttStatus } from '../connection/mqtt-status.js';
 import type { Session } from '../connection/session.js';
 import type { InboundMessage } from '../message/inbound-message.js';
 import { createPipeline, type Pipeline } from './create-pipeline.js';
 import { cancellationRoute } from './cancellations.js';
 import { checkConcurrency, toRoute, type HandlerRoute, type RegisteredHandler } from './handler-route.js';
-import type { MqttContext } from './mqtt-context.js';
+import type { MqttContext } from '../message/mqtt-context.js';
 import { replyTopicRule } from './reply-topic-rule.js';
+import type { MqttHandlerOptions } from './handler-options.js';
+import type { RuntimeSubscription } from './runtime-subscription.js';
+import type { ServerHealth } from './server-health.js';
 import type { ServerMqttOptions } from './server-options.js';
 import { ConfigurationError, ConnectionError, describeError } from '../errors.js';
 import { TopicFilter } from '../topic/topic-filter.js';
@@ -40,7 +44,7 @@ export class ServerMqtt extends Server<MqttEvents, MqttStatus> implements Custom
   override transportId: Transport | symbol;
   protected override readonly logger = new Logger(ServerMqtt.name);
   readonly #options: ServerMqttOptions;
-  readonly #connection: MqttConnection;
+  readonly #connection: BrokerConnection;
   readonly #handlers: RegisteredHandler[] = [];
   /** Nest's own, which only calls what it is given: not worth the promises that a hook takes. */
   readonly #noHook = this.onProcessingStartHook as unknown;
@@ -62,11 +66,8 @@ export class ServerMqtt extends Server<MqttEvents, MqttStatus> implements Custom
     this.transportId = options.transportId ?? Transport.MQTT;
     checkLimits(options);
     this.#options = options;
-    const connectionOptions = withReceiveMaximum(
-      options,
-      checkConcurrency(options.concurrency ?? DEFAULT_CONCURRENCY),
-    );
-    this.#connection = new MqttConnection(connectionOptions, ServerMqtt.name);
+    const concurrency = checkConcurrency(options.concurrency ?? DEFAULT_CONCURRENCY);
+    this.#connection = connectionFor(options, ServerMqtt.name, withReceiveMaximum(options, concurrency));
     this.#connection.subscriptions.retire(retiredSubscriptions(options));
   }
 
@@ -105,6 +106,50 @@ export class ServerMqtt extends Server<MqttEvents, MqttStatus> implements Custom
     this.#closeCalls++;
     this.#closing ??= this.#close().finally(() => (this.#closing = undefined));
     return this.#closing;
+  }
+
+  /**
+   * Handles the messages of one more Topic Filter from now on, with the delivery rules of handlers; Nest's pipes, guards and interceptors are for
+   * controllers. Resolves when the broker has granted the subscription.
+   * @throws {ConfigurationError} if the filter or an option is wrong
+   * @throws {SubscriptionError} if the broker refuses the subscription
+   * @throws {ConnectionError} if the server does not listen
+   *
+   * @example
+   * ```ts
+   * const subscription = await server.subscribe<Reading>('sites/{site}/reading', (reading, { params }) => store(params.site, reading), { qos: 1 });
+   * await subscription.unsubscribe();
+   * ```
+   */
+  async subscribe<TData = unknown>(
+    filter: string,
+    handler: (data: TData, context: MqttContext) => unknown,
+    options: MqttHandlerOptions = {},
+  ): Promise<RuntimeSubscription> {
+    if (this.#pipeline === undefined || this.#closing !== undefined)
+      throw new ConnectionError('The server does not listen', this.#connection.address);
+    const handle = async (data: TData, context: MqttContext): Promise<never> =>
+      (await handler(data, context)) as never;
+    const route = toRoute(
+      { pattern: filter, handler: handle as MessageHandler, isEventHandler: true, extras: options },
+      this.#options,
+    );
+    this.#routes = [...this.#routes, route];
+    const { subscriptions } = this.#connection;
+    await subscriptions.add(this.#user, [route]).catch(unlessConnectionLost);
+    return {
+      filter: route.filter.subscription,
+      unsubscribe: async () => {
+        this.#routes = this.#routes.filter((other) => other !== route);
+        await subscriptions.remove([route]);
+      },
+    };
+  }
+
+  /** How the server and its connection are now. */
+  health(): ServerHealth {
+    const { running = 0, waiting = 0, dropped = 0, expired = 0 } = this.#pipeline?.count() ?? {};
+    return { ...this.#connection.health(), running, waiting, dropped, expired };
   }
 
   /** Listens to an event of MQTT.js's client, from the first connection on if called before `listen()`. */
@@ -173,6 +218,7 @@ export class ServerMqtt extends Server<MqttEvents, MqttStatus> implements Custom
     await this.#pipeline?.drain(this.#options.drainTimeoutMs ?? DRAIN_TIMEOUT_MS);
     await this.#connection.close(this.#user);
     subscriptions.forget(this.#routes);
+    this.#pipeline = undefined;
   }
 
   /**

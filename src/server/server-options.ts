@@ -1,16 +1,22 @@
 import type { Deserializer, Serializer, Transport } from '@nestjs/microservices';
 import type { QoS } from 'mqtt-packet';
+import type { SharedConnectionOption } from '../connection/connection-for.js';
 import type { MqttConnectionOptions } from '../connection/connection-options.js';
 import type { MessageOrder, MqttHandlerOptions } from './handler-options.js';
 
 /** The options of {@link ServerMqtt}: those of MQTT.js, of Nest's transporter, and the defaults of all handlers. */
 export interface ServerMqttOptions
-  extends MqttConnectionOptions, Omit<MqttHandlerOptions, 'concurrency' | 'order' | 'dedupe'> {
+  extends
+    MqttConnectionOptions,
+    SharedConnectionOption,
+    Omit<MqttHandlerOptions, 'concurrency' | 'order' | 'dedupe'> {
   /**
    * Which handlers are bound to this server: those that name the same transport, or none. Default `Transport.MQTT`;
    * give each broker of a hybrid application a symbol of its own.
    */
   readonly transportId?: Transport | symbol | undefined;
+  /** What `${name}` stands for in the patterns of handlers, such as a prefix from the application's configuration. */
+  readonly topicVariables?: Readonly<Record<string, string>> | undefined;
   /** Nest's name for the defaults of `qos`, `noLocal`, `retainAsPublished` and `retainHandling`, which precede it. */
   readonly subscribeOptions?:
     { readonly qos?: QoS; readonly nl?: boolean; readonly rap?: boolean; readonly rh?: number } | undefined;

@@ -18,7 +18,8 @@ const layers: Record<string, string[]> = {
   connection: shared,
   server: [...shared, 'server'],
   client: [...shared, 'client'],
-  index: [...shared, 'server', 'client'],
+  module: [...shared, 'module'],
+  index: [...shared, 'server', 'client', 'module'],
 };
 const mayNameTypesOfMqtt = ['server', 'client', 'index'];
 /** The add-on that each optional peer is for. */
@@ -49,7 +50,7 @@ function isAllowed(file: string, found: Import): boolean {
   if (addOn !== undefined) return layer === addOn;
   if (!found.from.startsWith('@nestjs/')) return true;
   if (layer === 'message')
-    return found.from.endsWith('/microservices') && /^\{ MqttRecord\b[^,]*\}$/.test(found.names);
+    return found.from.endsWith('/microservices') && /^\{ Mqtt(Record|Context)\b[^,]*\}$/.test(found.names);
   return layer !== 'topic' && layer !== 'codec';
 }
 

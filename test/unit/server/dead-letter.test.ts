@@ -2,7 +2,7 @@ import { generate, parser, type IPublishPacket, type Packet } from 'mqtt-packet'
 import { CodecError } from '../../../src/errors.js';
 import type { InboundMessage } from '../../../src/message/inbound-message.js';
 import { encodeDeadLetter, readDeadLetter, type DeadLetter } from '../../../src/server/dead-letter.js';
-import { MqttContext } from '../../../src/server/mqtt-context.js';
+import { MqttContext } from '../../../src/message/mqtt-context.js';
 import { thrownBy } from '../thrown-by.js';
 
 const LETTER: DeadLetter = {

@@ -2,7 +2,7 @@ import { ACKNOWLEDGE, WITHHOLD, type Decision } from '../../../src/message/decis
 import { createPipeline } from '../../../src/server/create-pipeline.js';
 import { toRoute } from '../../../src/server/handler-route.js';
 import type { MqttHandlerOptions } from '../../../src/server/handler-options.js';
-import type { MqttContext } from '../../../src/server/mqtt-context.js';
+import type { MqttContext } from '../../../src/message/mqtt-context.js';
 import type { ServerMqttOptions } from '../../../src/server/server-options.js';
 import { SubscriptionPlan } from '../../../src/connection/subscription-plan.js';
 import { CapturedLogs } from '../../support/capture-logs.js';

@@ -3,7 +3,7 @@ import { WITHHOLD, type Decision } from '../../../src/message/decision.js';
 import type { MqttHandlerOptions } from '../../../src/server/handler-options.js';
 import { HandlerRunner, type Job } from '../../../src/server/handler-runner.js';
 import { FatalError } from '../../../src/server/failure-errors.js';
-import type { MqttContext } from '../../../src/server/mqtt-context.js';
+import type { MqttContext } from '../../../src/message/mqtt-context.js';
 import type { Outcome } from '../../../src/server/outcome.js';
 import type { PublishReceipt } from '../../../src/connection/publisher.js';
 import type { Incoming } from '../../../src/server/incoming.js';

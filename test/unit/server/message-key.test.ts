@@ -1,7 +1,7 @@
 import type { IPublishPacket } from 'mqtt-packet';
 import { ConfigurationError } from '../../../src/errors.js';
 import { toMessageKey } from '../../../src/server/message-key.js';
-import { MqttContext } from '../../../src/server/mqtt-context.js';
+import { MqttContext } from '../../../src/message/mqtt-context.js';
 import { TopicFilter } from '../../../src/topic/topic-filter.js';
 import { thrownBy } from '../thrown-by.js';
 

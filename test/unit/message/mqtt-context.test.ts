@@ -1,6 +1,6 @@
 import { MqttContext as NestMqttContext } from '@nestjs/microservices';
 import type { IPublishPacket } from 'mqtt-packet';
-import { MqttContext } from '../../../src/server/mqtt-context.js';
+import { MqttContext } from '../../../src/message/mqtt-context.js';
 import { TopicFilter } from '../../../src/topic/topic-filter.js';
 
 const PACKET: IPublishPacket = {

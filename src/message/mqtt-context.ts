@@ -1,7 +1,7 @@
 import { MqttContext as NestMqttContext } from '@nestjs/microservices';
 import type { IPublishPacket, QoS } from 'mqtt-packet';
-import { ACKNOWLEDGE, WITHHOLD, type Decision } from '../message/decision.js';
-import type { PublishProperties } from '../message/mqtt-record.js';
+import { ACKNOWLEDGE, WITHHOLD, type Decision } from './decision.js';
+import type { PublishProperties } from './mqtt-record.js';
 import type { TopicParams } from '../topic/topic-filter.js';
 
 /** What a context knows beside the packet. */

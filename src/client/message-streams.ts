@@ -1,0 +1,105 @@
+import type { LoggerService } from '@nestjs/common';
+import { Observable, type Subscriber as Observer } from 'rxjs';
+import type { Codec } from '../codec/codec.js';
+import type { BrokerConnection } from '../connection/broker-connection.js';
+import { toSubscriptionRequest, type SubscriptionOptions } from '../connection/subscription-options.js';
+import type { Interest } from '../connection/subscription-plan.js';
+import { ConfigurationError, ConnectionError, describeError, printable } from '../errors.js';
+import { ACKNOWLEDGE, type Decision } from '../message/decision.js';
+import type { InboundMessage } from '../message/inbound-message.js';
+import { MqttContext } from '../message/mqtt-context.js';
+import { TopicFilter } from '../topic/topic-filter.js';
+
+/** How {@link ClientMqtt.messages} subscribes and reads. */
+export interface MessagesOptions extends SubscriptionOptions {
+  /** How payloads are read. Default: the client's. */
+  readonly codec?: Codec | undefined;
+  /**
+   * When the broker is answered for a QoS 1 or QoS 2 message: `after` the observer has taken it, on `receipt`, or when
+   * `acknowledge()`, `reject()` or `withhold()` of its context is called (`manual`). Default `after`.
+   */
+  readonly ack?: 'after' | 'receipt' | 'manual' | undefined;
+}
+
+/** A message of a topic that a client listens to. */
+export interface ReceivedMessage<TData = unknown> {
+  readonly data: TData;
+  /** Its topic, named levels, QoS, properties and the rest. */
+  readonly context: MqttContext;
+}
+
+interface MessageStreamsSettings {
+  readonly connection: BrokerConnection;
+  readonly connect: () => Promise<void>;
+  readonly codec: Codec;
+  readonly logger: LoggerService;
+}
+
+const PAYLOAD_FORMAT_INVALID: Decision = { kind: 'reject', reasonCode: 0x99 };
+
+/** The messages of Topic Filters as Observables, subscribed to while they are. */
+export class MessageStreams {
+  readonly #settings: MessageStreamsSettings;
+  readonly #observers = new Set<Observer<ReceivedMessage>>();
+
+  constructor(settings: MessageStreamsSettings) {
+    this.#settings = settings;
+  }
+
+  /** @throws {ConfigurationError} */
+  of(source: string, options: MessagesOptions): Observable<ReceivedMessage> {
+    const filter = TopicFilter.parse(source);
+    const subscription = toSubscriptionRequest(filter, options);
+    const { ack = 'after' } = options;
+    if (!['after', 'receipt', 'manual'].includes(ack))
+      throw new ConfigurationError(`ack must be "after", "receipt" or "manual", not ${JSON.stringify(ack)}`);
+    return new Observable((observer) => {
+      const interest: Interest = { filter, subscription, onRefused: (error) => observer.error(error) };
+      const receive = (message: InboundMessage): void => this.#deliver(message, filter, options, observer);
+      this.#observers.add(observer);
+      this.#subscribe(interest, receive, observer).catch((error: unknown) => observer.error(error));
+      return () => {
+        this.#observers.delete(observer);
+        this.#settings.connection.subscriptions.remove([interest]).catch(() => undefined); // there may be no connection any more
+      };
+    });
+  }
+
+  /** The client is closed. */
+  complete(): void {
+    for (const observer of this.#observers) observer.complete();
+  }
+
+  async #subscribe(
+    interest: Interest,
+    receive: (message: InboundMessage) => void,
+    observer: Observer<ReceivedMessage>,
+  ): Promise<void> {
+    await this.#settings.connect();
+    if (observer.closed) return;
+    await this.#settings.connection.subscriptions.add({ receive }, [interest]).catch((error: unknown) => {
+      if (!(error instanceof ConnectionError)) throw error; // else the next session has it
+    });
+  }
+
+  #deliver(
+    message: InboundMessage,
+    filter: TopicFilter,
+    { codec = this.#settings.codec, ack = 'after' }: MessagesOptions,
+    observer: Observer<ReceivedMessage>,
+  ): void {
+    const { topic, payload, packet, settle } = message;
+    if (ack === 'receipt') settle(ACKNOWLEDGE);
+    let data: unknown;
+    try {
+      data = codec.decode(payload, packet.properties ?? {});
+    } catch (error) {
+      const line = `Cannot read the message on ${JSON.stringify(topic)} (${payload.length} bytes): ${describeError(error)}`;
+      this.#settings.logger.error(printable(line));
+      settle(PAYLOAD_FORMAT_INVALID);
+      return;
+    }
+    observer.next({ data, context: new MqttContext([topic, packet], { filter, decide: settle }) });
+    if (ack === 'after') settle(ACKNOWLEDGE);
+  }
+}

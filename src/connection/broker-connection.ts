@@ -1,0 +1,348 @@
+import { Logger } from '@nestjs/common';
+import type { MqttEvents } from '@nestjs/microservices';
+import type { IConnackPacket, IDisconnectPacket, MqttClient } from 'mqtt';
+import type { Observable } from 'rxjs';
+import type { MqttRecordOptions } from '../message/mqtt-record.js';
+import { BackOff } from './back-off.js';
+import { ConnectionAttempts } from './connection-attempts.js';
+import { ConnectionFailures } from './connection-failures.js';
+import {
+  describeBroker,
+  describeServer,
+  toMqttJsOptions,
+  type MqttConnectionOptions,
+} from './connection-options.js';
+import { createClient } from './create-client.js';
+import { Deferred } from './deferred.js';
+import type { ConnectionHealth } from './connection-health.js';
+import { ConnectionState } from './connection-state.js';
+import { ConnectionUsers, type ConnectionUser } from './connection-users.js';
+import { breaksConnection, describeError } from './failure.js';
+import { InboundPublishes } from './inbound-publishes.js';
+import { keepServerKeepAlive } from './keep-server-keep-alive.js';
+import { LiveSession } from './live-session.js';
+import { MalformedPublishes } from './malformed-publishes.js';
+import { MqttStatus } from './mqtt-status.js';
+import { connectionClosed, notConnected } from './no-connection.js';
+import { Presence } from './presence.js';
+import { Publisher, type PublishReceipt } from './publisher.js';
+import { isSessionKept, toSession, type Session } from './session.js';
+import { watchClient } from './watch-client.js';
+import type { Subscriptions } from './subscriptions.js';
+import { createSubscriptions } from './create-subscriptions.js';
+
+const CLOSE_TIMEOUT_MS = 5_000;
+
+/**
+ * One connection to a broker: owns MQTT.js and its events, makes the connection again when it is lost, and tells its
+ * users of each new session, so that they subscribe to what they need.
+ */
+export class BrokerConnection {
+  /** The broker's address, without credentials. */
+  readonly address: string;
+  /** What its users want to receive. */
+  readonly subscriptions: Subscriptions;
+  readonly #logger: Logger;
+  readonly #options: MqttConnectionOptions;
+  readonly #state = new ConnectionState();
+  readonly #failures: ConnectionFailures;
+  readonly #publisher: Publisher;
+  readonly #inbound = new InboundPublishes();
+  readonly #malformed: MalformedPublishes;
+  readonly #session: LiveSession;
+  readonly #users = new ConnectionUsers();
+  readonly #presence: Presence | undefined;
+  readonly #eventListeners: { event: keyof MqttEvents; listener: MqttEvents[keyof MqttEvents] }[] = [];
+  #client: MqttClient | undefined;
+  #attempts: ConnectionAttempts | undefined;
+  /** Settled by the first session, or by what keeps it from coming. */
+  #opening: Deferred<void> | undefined;
+  /** On which something came that cannot be read. */
+  #broken: MqttClient['stream'] | undefined;
+  /** Why the broker does not want to see this client again. */
+  #ended: Error | undefined;
+  #closing: Promise<void> | undefined;
+  #closeCalls = 0;
+
+  /**
+   * @param owner whose log lines these are
+   * @throws {ConfigurationError}
+   */
+  constructor(options: MqttConnectionOptions, owner: string) {
+    this.#logger = new Logger(owner);
+    toMqttJsOptions(options); // wrong options show at construction
+    BackOff.from(options);
+    this.#options = options;
+    this.address = describeBroker(options);
+    this.#failures = new ConnectionFailures(this.#logger, options);
+    this.#malformed = new MalformedPublishes(this.#logger);
+    this.#publisher = new Publisher(this.address, options, this.#logger);
+    this.#presence = Presence.from(options, (...message) => this.publish(...message), this.#logger);
+    this.subscriptions = createSubscriptions(options, {
+      broker: this.address,
+      logger: this.#logger,
+      client: () => this.#connected(),
+      hasSession: () => this.#session.current !== undefined,
+    });
+    this.#session = new LiveSession(this.#logger, {
+      begin: (session) => this.#beginSession(session),
+      onReady: (session) => this.#onReady(this.#connected(), session),
+      onFailed: (error) => this.#onRefused(error),
+    });
+  }
+
+  get status(): Observable<MqttStatus> {
+    return this.#state.changes;
+  }
+
+  /** MQTT.js's client, `undefined` before `open()` and after `close()`. */
+  get client(): MqttClient | undefined {
+    return this.#client;
+  }
+
+  get protocolVersion(): 3 | 4 | 5 {
+    return this.#options.protocolVersion ?? 4;
+  }
+
+  /** Whether messages may wait on disk. */
+  get hasOutbox(): boolean {
+    return this.#options.outbox !== undefined;
+  }
+
+  /** Whether the broker keeps what is subscribed and unacknowledged when the connection is lost. */
+  get keepsSession(): boolean {
+    return isSessionKept(this.#options);
+  }
+
+  health(): ConnectionHealth {
+    return this.#state.health(this.subscriptions.count());
+  }
+
+  /**
+   * Connects, and resolves when everything is subscribed. Calls while it is open share one connection.
+   * @throws {ConnectionError} if the broker cannot be reached (`maxConnectionAttempts`) or refuses the connection, or has
+   * ended it for good, until `close()` is called
+   * @throws {SubscriptionError}
+   */
+  async open(user: ConnectionUser): Promise<void> {
+    const opening = await this.begin(user);
+    await opening.promise;
+    if (this.#session.current !== undefined) this.#users.introduce(user, this.#session.current);
+  }
+
+  /**
+   * Begins to connect, and resolves when messages can be published, which wait for the connection; with what `open()` waits for.
+   * @throws {ConfigurationError} if the outbox cannot be opened
+   */
+  async begin(user: ConnectionUser): Promise<Deferred<void>> {
+    if (this.#closing !== undefined) await this.#afterClosing(this.#closing);
+    if (this.#ended !== undefined) throw this.#ended;
+    const loading = this.#publisher.load();
+    if (loading !== undefined) await this.#afterClosing(loading);
+    this.#users.add(user);
+    return (this.#opening ??= this.#start());
+  }
+
+  /** The last of its users disconnects, after what is on its way out, within 5 s. What is not published by then fails. */
+  async close(user: ConnectionUser): Promise<void> {
+    const error = connectionClosed(this.address);
+    if (this.#users.leave(user, error)) return;
+    await this.closeForAll();
+  }
+
+  async closeForAll(): Promise<void> {
+    this.#closeCalls++;
+    this.#inbound.flush();
+    this.#ended = undefined;
+    await this.#end(connectionClosed(this.address));
+  }
+
+  /** Whether there is a session in which everything is subscribed. */
+  get isReady(): boolean {
+    return this.#session.isReady;
+  }
+
+  /** Whether `open()` has resolved for a user, and the connection is not closed. */
+  isOpenFor(user: ConnectionUser): boolean {
+    return this.#opening?.pending === false && this.#users.has(user);
+  }
+
+  /**
+   * The session, once everything is subscribed; while the connection is lost, the next one.
+   * @throws {ConnectionError} if it is closed
+   */
+  async ready(): Promise<Session> {
+    this.#connected();
+    return this.#session.ready;
+  }
+
+  /** Listens to an event of MQTT.js, on this client and on those that follow it after `close()`. */
+  on<K extends keyof MqttEvents>(event: K, listener: MqttEvents[K]): void {
+    this.#eventListeners.push({ event, listener });
+    this.#client?.on(event, listener as never); // MQTT.js and Nest type the same events apart
+  }
+
+  /**
+   * Resolves when the broker has acknowledged the message (QoS 1 and 2) or it has been written (QoS 0).
+   * @throws {PublishError}
+   */
+  publish(topic: string, payload: Buffer | string, options: MqttRecordOptions): Promise<PublishReceipt> {
+    if (this.#client === undefined) return Promise.reject(notConnected(this.address));
+    return this.#publisher.publish(this.#client, topic, payload, options);
+  }
+
+  /** Whether `open()` waits, and will tell what keeps the connection from being made. */
+  get #isFirst(): boolean {
+    return this.#opening?.pending ?? false;
+  }
+
+  #connected(): MqttClient {
+    if (this.#client !== undefined) return this.#client;
+    throw notConnected(this.address);
+  }
+
+  /** A `close()` that comes while an `open()` waits for the one before it is for that `open()`. */
+  async #afterClosing(closing: Promise<void>): Promise<void> {
+    const calls = this.#closeCalls;
+    await closing;
+    if (this.#closeCalls !== calls) throw connectionClosed(this.address);
+  }
+
+  #start(): Deferred<void> {
+    this.#failures.noteStart();
+    const { outgoingStore } = this.#publisher;
+    const client = createClient({ ...this.#options, outgoingStore }, this.#presence);
+    this.#client = client;
+    this.#attempts = ConnectionAttempts.from(client, this.#options, (error) => {
+      this.#failures.noteError(error);
+      this.#onDisconnected(false);
+    });
+    this.#listen(client);
+    this.#publisher.watch(client);
+    this.#attempts.start();
+    return new Deferred();
+  }
+
+  #listen(client: MqttClient): void {
+    keepServerKeepAlive(client);
+    watchClient(client, {
+      isCurrent: () => client === this.#client,
+      onConnect: (connack) => this.#onConnect(client, connack),
+      onReconnect: () => {
+        this.#failures.noteAttempt();
+        this.#state.enter(MqttStatus.RECONNECTING);
+      },
+      onDisconnect: (packet) => this.#onDisconnect(client, packet),
+      onError: (error) => this.#onError(client, error),
+      onClose: () => this.#onClose(),
+      onSent: ({ cmd }) => cmd === 'disconnect' && this.#inbound.end(),
+      onReceived: (packet) => {
+        if (packet.cmd === 'connack') this.#failures.noteConnack();
+        this.#inbound.onPacket(packet);
+      },
+      onMessage: (...received) => {
+        const message = this.#inbound.receive(client, ...received);
+        if (message !== undefined && !this.#malformed.take(message)) this.subscriptions.dispatch(message);
+      },
+    });
+    for (const { event, listener } of this.#eventListeners) client.on(event, listener as never);
+  }
+
+  #onConnect(client: MqttClient, connack: IConnackPacket): void {
+    this.#logger.log(`Connected to ${describeServer(client, this.address)}`);
+    this.#state.enter(MqttStatus.CONNECTED);
+    this.#session.start(toSession(client, connack));
+  }
+
+  async #beginSession(session: Session): Promise<void> {
+    this.#users.introduceAll(session);
+    await this.subscriptions.begin(session);
+  }
+
+  #onReady(client: MqttClient, session: Session): void {
+    this.#failures.noteReady();
+    this.#attempts?.noteReady();
+    this.#opening?.resolve();
+    this.#presence?.comeOnline(client, session);
+  }
+
+  /** What the first session needs is refused: `open()` fails. */
+  #onRefused(error: Error): boolean {
+    this.#state.noteError(error);
+    if (!this.#isFirst) return false;
+    void this.#end(error); // does not reject
+    return true;
+  }
+
+  #onDisconnect(client: MqttClient, packet: IDisconnectPacket): void {
+    this.#state.enter(MqttStatus.DISCONNECTED);
+    this.#failures.noteDisconnect(packet, client.options.clientId);
+    if (this.#failures.end !== undefined) client.stream.destroy(); // nothing more is sent on it
+  }
+
+  #onError(client: MqttClient, error: Error): void {
+    if (!breaksConnection(error)) {
+      this.#failures.noteError(error);
+      if (client.connected) this.#logger.error(describeError(error));
+    } else if (this.#broken !== client.stream) this.#onBroken(client, error); // else more of the same packet
+  }
+
+  #onBroken({ stream, connected, disconnecting }: MqttClient, error: Error): void {
+    this.#broken = stream;
+    this.#failures.noteError(error);
+    if (connected) this.#logger.error(`Closing the connection to ${this.address}: ${describeError(error)}`);
+    if (!disconnecting) stream.destroy();
+  }
+
+  #onClose(): void {
+    const lost = this.#session.lose();
+    this.subscriptions.end();
+    this.#publisher.onLost();
+    if (lost) this.#failures.noteLoss(this.#isFirst);
+    this.#onDisconnected(lost);
+  }
+
+  /** A connection was lost, or an attempt to make it has failed. */
+  #onDisconnected(lost: boolean): void {
+    this.#state.noteError(this.#failures.toError());
+    this.#state.enter(MqttStatus.CLOSED);
+    if (this.#attempts?.goOn !== true || this.#failures.isFinal(this.#isFirst)) {
+      void this.#giveUp(this.#isFirst); // does not reject
+      return;
+    }
+    if (lost) this.#users.tellOfLoss(this.#failures.toError());
+    this.#failures.report(lost && !this.#isFirst);
+    this.#attempts.next();
+  }
+
+  /** A failure that `open()` does not tell is told by the log, and to those who listen to errors. */
+  async #giveUp(isFirst: boolean): Promise<void> {
+    const client = this.#client;
+    const error = this.#failures.toError();
+    if (!isFirst) this.#ended = this.#failures.end;
+    if (!isFirst) this.#logger.error(`${error.message}; not connecting again`);
+    await this.#end(error);
+    if (!isFirst) client?.emit('error', error);
+  }
+
+  /** Back to the state before `open()`, which fails with the error if it waits. */
+  #end(error: Error): Promise<void> {
+    this.#closing ??= this.#endClient(error).finally(() => (this.#closing = undefined));
+    return this.#closing;
+  }
+
+  async #endClient(error: Error): Promise<void> {
+    const [client, opening] = [this.#client, this.#opening];
+    if (client === undefined) return this.#publisher.release();
+    this.#attempts?.end();
+    this.#presence?.goOffline(client, this.#session.current);
+    this.#opening = undefined;
+    this.#client = undefined;
+    this.#session.end(error);
+    this.subscriptions.reset();
+    this.#users.clear(error);
+    await this.#publisher.end(client, CLOSE_TIMEOUT_MS);
+    this.#state.enter(MqttStatus.CLOSED);
+    opening?.reject(error);
+  }
+}

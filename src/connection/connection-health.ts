@@ -1,0 +1,16 @@
+import type { MqttStatus } from './mqtt-status.js';
+
+/** How a connection is. */
+export interface ConnectionHealth {
+  readonly status: MqttStatus;
+  /** When the present connection was made; `undefined` if there is none. */
+  readonly connectedSince: Date | undefined;
+  readonly subscriptions: {
+    /** How many the broker has granted in this session. */
+    readonly granted: number;
+    /** How many there are to be. */
+    readonly wanted: number;
+  };
+  /** Why a connection was last lost or could not be made, or the broker refused a subscription. */
+  readonly lastError: Error | undefined;
+}

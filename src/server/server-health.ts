@@ -1,0 +1,13 @@
+import type { ConnectionHealth } from '../connection/connection-health.js';
+
+/** How a server and its connection are. */
+export interface ServerHealth extends ConnectionHealth {
+  /** How many runs of handlers are going on. */
+  readonly running: number;
+  /** How many wait for a place to run, or for others of the same topic. */
+  readonly waiting: number;
+  /** How many QoS 0 messages were dropped because too many waited, since `listen()`. */
+  readonly dropped: number;
+  /** How many requests expired before they were answered, since `listen()`. */
+  readonly expired: number;
+}
