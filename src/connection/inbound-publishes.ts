@@ -68,6 +68,8 @@ export class InboundPublishes {
   }
 
   #takeOver(packet: IPublishPacket): void {
+    // a careless merge would reach the prototype with it: the JSON codec leaves it out, too
+    delete packet.properties?.userProperties?.['__proto__'];
     this.#takenQos = packet.qos;
     packet.qos = 0;
   }
