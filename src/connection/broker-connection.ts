@@ -17,11 +17,10 @@ import { Deferred } from './deferred.js';
 import type { ConnectionHealth } from './connection-health.js';
 import { ConnectionState } from './connection-state.js';
 import { ConnectionUsers, type ConnectionUser } from './connection-users.js';
-import { breaksConnection, describeError } from './failure.js';
+import { describeError } from './failure.js';
 import { InboundPublishes } from './inbound-publishes.js';
 import { keepServerKeepAlive } from './keep-server-keep-alive.js';
 import { LiveSession } from './live-session.js';
-import { MalformedPublishes } from './malformed-publishes.js';
 import { MqttStatus } from './mqtt-status.js';
 import { connectionClosed, notConnected } from './no-connection.js';
 import { Presence } from './presence.js';
@@ -47,8 +46,7 @@ export class BrokerConnection {
   readonly #state = new ConnectionState();
   readonly #failures: ConnectionFailures;
   readonly #publisher: Publisher;
-  readonly #inbound = new InboundPublishes();
-  readonly #malformed: MalformedPublishes;
+  readonly #inbound: InboundPublishes;
   readonly #session: LiveSession;
   readonly #users = new ConnectionUsers();
   readonly #presence: Presence | undefined;
@@ -57,8 +55,6 @@ export class BrokerConnection {
   #attempts: ConnectionAttempts | undefined;
   /** Settled by the first session, or by what keeps it from coming. */
   #opening: Deferred<void> | undefined;
-  /** On which something came that cannot be read. */
-  #broken: MqttClient['stream'] | undefined;
   /** Why the broker does not want to see this client again. */
   #ended: Error | undefined;
   #closing: Promise<void> | undefined;
@@ -75,7 +71,7 @@ export class BrokerConnection {
     this.#options = options;
     this.address = describeBroker(options);
     this.#failures = new ConnectionFailures(this.#logger, options);
-    this.#malformed = new MalformedPublishes(this.#logger);
+    this.#inbound = new InboundPublishes(this.#logger);
     this.#publisher = new Publisher(this.address, options, this.#logger);
     this.#presence = Presence.from(options, (...message) => this.publish(...message), this.#logger);
     this.subscriptions = createSubscriptions(options, {
@@ -145,9 +141,7 @@ export class BrokerConnection {
 
   /** The last of its users disconnects, after what is on its way out, within 5 s. What is not published by then fails. */
   async close(user: ConnectionUser): Promise<void> {
-    const error = connectionClosed(this.address);
-    if (this.#users.leave(user, error)) return;
-    await this.closeForAll();
+    if (!this.#users.leave(user, connectionClosed(this.address))) await this.closeForAll();
   }
 
   async closeForAll(): Promise<void> {
@@ -184,7 +178,7 @@ export class BrokerConnection {
 
   /**
    * Resolves when the broker has acknowledged the message (QoS 1 and 2) or it has been written (QoS 0).
-   * @throws {PublishError}
+   * @throws {PublishError} or a {@link QueueFullError} if it cannot be sent at once, and has no place in line
    */
   publish(topic: string, payload: Buffer | string, options: MqttRecordOptions): Promise<PublishReceipt> {
     if (this.#client === undefined) return Promise.reject(notConnected(this.address));
@@ -242,7 +236,7 @@ export class BrokerConnection {
       },
       onMessage: (...received) => {
         const message = this.#inbound.receive(client, ...received);
-        if (message !== undefined && !this.#malformed.take(message)) this.subscriptions.dispatch(message);
+        if (message !== undefined) this.subscriptions.dispatch(message);
       },
     });
     for (const { event, listener } of this.#eventListeners) client.on(event, listener as never);
@@ -281,17 +275,8 @@ export class BrokerConnection {
   }
 
   #onError(client: MqttClient, error: Error): void {
-    if (!breaksConnection(error)) {
-      this.#failures.noteError(error);
-      if (client.connected) this.#logger.error(describeError(error));
-    } else if (this.#broken !== client.stream) this.#onBroken(client, error); // else more of the same packet
-  }
-
-  #onBroken({ stream, connected, disconnecting }: MqttClient, error: Error): void {
-    this.#broken = stream;
     this.#failures.noteError(error);
-    if (connected) this.#logger.error(`Closing the connection to ${this.address}: ${describeError(error)}`);
-    if (!disconnecting) stream.destroy();
+    if (client.connected) this.#logger.error(describeError(error));
   }
 
   #onClose(): void {

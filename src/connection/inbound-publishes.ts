@@ -1,8 +1,10 @@
+import type { LoggerService } from '@nestjs/common';
 import type { IPublishPacket, Packet } from 'mqtt-packet';
 import type { MqttClient } from 'mqtt';
 import { ACKNOWLEDGE, type Decision } from '../message/decision.js';
 import type { InboundMessage } from '../message/inbound-message.js';
 import { AcknowledgementLine } from './acknowledgement-line.js';
+import { MalformedPublishes } from './malformed-publishes.js';
 
 /**
  * Takes the acknowledgement of QoS 1 and QoS 2 messages over from MQTT.js, which acknowledges before they are
@@ -16,8 +18,13 @@ import { AcknowledgementLine } from './acknowledgement-line.js';
 export class InboundPublishes {
   /** By Packet Identifier. No `Map`: the old tables of one whose entries come and go outlive them, which the profile shows. */
   readonly #exchanges: (Exchange | undefined)[] = [];
+  readonly #malformed: MalformedPublishes;
   #line: AcknowledgementLine<Exchange> | undefined;
   #takenQos: 0 | 1 | 2 = 0;
+
+  constructor(logger: LoggerService) {
+    this.#malformed = new MalformedPublishes(logger);
+  }
 
   /** For each packet, before MQTT.js looks at it. */
   onPacket(packet: Packet): void {
@@ -26,8 +33,36 @@ export class InboundPublishes {
     else if (packet.cmd === 'connack' && !packet.sessionPresent) this.#exchanges.length = 0;
   }
 
-  /** The message of a packet that MQTT.js delivers; `undefined` if it is one that has come before. */
+  /** The message of a packet that MQTT.js delivers; `undefined` if it is one that has come before, or is malformed. */
   receive(
+    client: MqttClient,
+    topic: string,
+    payload: Buffer,
+    packet: IPublishPacket,
+  ): InboundMessage | undefined {
+    const message = this.#toMessage(client, topic, payload, packet);
+    return message !== undefined && this.#malformed.take(message) ? undefined : message;
+  }
+
+  /** Writes what is decided, before a DISCONNECT. */
+  flush(): void {
+    this.#line?.flush();
+  }
+
+  /** Nothing may follow a DISCONNECT [MQTT-3.14.4-1]. */
+  end(): void {
+    this.#line?.close();
+  }
+
+  #takeOver(packet: IPublishPacket): void {
+    const { userProperties } = packet.properties ?? {};
+    // a careless merge would reach the prototype with it: the JSON codec leaves it out, too
+    if (userProperties !== undefined) Reflect.deleteProperty(userProperties, '__proto__');
+    this.#takenQos = packet.qos;
+    packet.qos = 0;
+  }
+
+  #toMessage(
     client: MqttClient,
     topic: string,
     payload: Buffer,
@@ -55,23 +90,6 @@ export class InboundPublishes {
     const settle = (decision: Decision) =>
       exchange.settle(decision.kind === 'reject' && !hasReasonCodes ? ACKNOWLEDGE : decision);
     return { topic, payload, packet, settle };
-  }
-
-  /** Writes what is decided, before a DISCONNECT. */
-  flush(): void {
-    this.#line?.flush();
-  }
-
-  /** Nothing may follow a DISCONNECT [MQTT-3.14.4-1]. */
-  end(): void {
-    this.#line?.close();
-  }
-
-  #takeOver(packet: IPublishPacket): void {
-    // a careless merge would reach the prototype with it: the JSON codec leaves it out, too
-    delete packet.properties?.userProperties?.['__proto__'];
-    this.#takenQos = packet.qos;
-    packet.qos = 0;
   }
 
   /** Each network connection has a line of its own, which ends with it. */
