@@ -111,6 +111,24 @@ describe('a PUBLISH with a property that breaks a rule', () => {
   });
 });
 
+it.each([['ff'], ['c080'], ['eda080']])(
+  'a Response Topic that is no UTF-8 is not published to (0x%s)',
+  async (hex) => {
+    await using broker = await startStubBroker({ protocolVersion: 5 });
+    const handled: unknown[] = [];
+    const messages = { a: (data: unknown) => handled.push(data) };
+    await using _server = await startServer({ url: broker.url, protocolVersion: 5 }, { messages });
+    const properties = [0x08, ...field(Buffer.from(`72${hex}`, 'hex'))];
+    const body = [...TOPIC, properties.length, ...properties, 0x31];
+    broker.connection.socket.write(Buffer.from([0x30, body.length, ...body]));
+    broker.connection.publish('a', '2', { properties: { responseTopic: 'replies' } });
+    await until(() => broker.packets('publish').length > 0);
+    expect(broker.packets('publish').map(({ topic }) => topic)).toEqual(['replies']);
+    expect(handled).toEqual([2]);
+    expect(logs.warnings()).toEqual([expect.stringContaining('not well-formed UTF-8')]);
+  },
+);
+
 async function resubscribed(broker: StubBroker): Promise<StubConnection> {
   return until(() =>
     broker.connections.slice(1).find((connection) => connection.received('subscribe').length > 0),
