@@ -1,5 +1,6 @@
 import { describeOnBrokers, type Broker } from '../support/brokers.js';
 import { buildPackage, type BuiltPackage } from '../support/built-package.js';
+import { captureLogs, type CapturedLogs } from '../support/capture-logs.js';
 import { fence } from '../support/fence.js';
 import { outcomeOf } from '../support/outcome-of.js';
 import { startClient } from '../support/start-client.js';
@@ -15,11 +16,16 @@ const ANSWER_WITHIN_MS = 1000;
 const MAX_GROWTH = 25 * 1024 * 1024;
 
 let built: BuiltPackage;
+let logs: CapturedLogs;
 
 beforeAll(async () => {
+  logs = captureLogs();
   built = await buildPackage();
 }, 60_000);
-afterAll(() => built[Symbol.asyncDispose]());
+afterAll(async () => {
+  logs[Symbol.dispose]();
+  await built[Symbol.asyncDispose]();
+});
 
 describeOnBrokers(
   'a service that is given',

@@ -26,6 +26,8 @@ const NO_UTF8 = ['c080', 'e282', 'eda080', 'f4908080', 'ff', '61fe62', '00'].map
   Buffer.from(hex, 'hex'),
 );
 
+const NO_TOPIC = ['', '+', 'a/#', '\u0001', '$SYS'];
+
 /**
  * Malformed PUBLISHes of all kinds to a topic.
  * @param correlationData of the requests that a reply may be for
@@ -88,7 +90,7 @@ const CHANGES: Readonly<Record<string, Change<Parts>>> = {
   'bad UTF-8 in the topic': (given) =>
     fc.constantFrom(...NO_UTF8).map((bytes) => ({ ...given, topic: Buffer.concat([given.topic, bytes]) })),
   'a topic that none may be': (given) =>
-    fc.constantFrom('', '+', 'a/#', '\u0001', '$SYS', '/', 'x'.repeat(65_535)).map((topic) => ({
+    fc.constantFrom(...NO_TOPIC, '/', 'x'.repeat(65_535)).map((topic) => ({
       ...given,
       topic: Buffer.from(topic),
     })),
@@ -103,6 +105,9 @@ const CHANGES_OF_MQTT5: Readonly<Record<string, Change<Parts>>> = {
         ...field(bytes),
         ...(identifier === 0x26 ? field(bytes) : []),
       ]),
+  ),
+  'a Response Topic that none may be': adding(
+    fc.constantFrom(...NO_TOPIC, 'x'.repeat(65_535)).map((topic) => [0x08, ...field(Buffer.from(topic))]),
   ),
   'a property that is none': adding(
     fc
