@@ -247,6 +247,21 @@ describeOnBrokers('subscriptions at run time', ({ kind, protocolVersion, start }
     expect(server.health().subscriptions).toEqual({ granted: 0, wanted: 0 });
   });
 
+  it('of a server leave to a handler what a wider one covered for a while', async () => {
+    const handled: unknown[] = [];
+    await using server = createServer(
+      { url: broker.url, protocolVersion },
+      { events: { 'wide/+': (data) => handled.push(data) } },
+    );
+    await listen(server);
+    const wider = await server.subscribe('wide/#', () => undefined);
+    await wider.unsubscribe();
+    await using device = await connectDevice(broker.url);
+    await device.publish('wide/a', '1', { qos: 1 });
+    await until(() => handled.length > 0);
+    expect(handled).toEqual([1]);
+  });
+
   it('of a server are there again after a reconnect', async () => {
     await using proxy = await startTcpProxy(broker);
     await using server = createServer({ url: proxy.url, protocolVersion, reconnectPeriod: 20 });
