@@ -1,9 +1,18 @@
 import { connect, type MqttClient } from 'mqtt';
 import { ConfigurationError } from '../errors.js';
-import { MAX_DELAY_MS } from './back-off.js';
+import { BackOff, MAX_DELAY_MS } from './back-off.js';
 import { describeBroker, toMqttJsOptions, type MqttConnectionOptions } from './connection-options.js';
 import { useHandleAuth } from './handle-auth.js';
 import type { Presence } from './presence.js';
+
+/**
+ * Wrong options show at construction.
+ * @throws {ConfigurationError}
+ */
+export function checkOptions(options: MqttConnectionOptions): void {
+  toMqttJsOptions(options);
+  BackOff.from(options);
+}
 
 /**
  * MQTT.js's client, which does not connect by itself, neither now nor when a connection is lost.

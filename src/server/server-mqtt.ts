@@ -196,7 +196,7 @@ export class ServerMqtt extends Server<MqttEvents, MqttStatus> implements Custom
     try {
       await subscriptions.add(this.#user, routes).catch(unlessConnectionLost);
       await this.#connection.open(this.#user);
-      await this.#connection.ready();
+      await this.#connection.ready(this.#user);
     } catch (error) {
       subscriptions.forget(routes);
       await this.#connection.close(this.#user);

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { Controller, Inject, Injectable, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { ClientsModule, Payload, type ClientProxy } from '@nestjs/microservices';
@@ -14,12 +15,15 @@ import {
   ServerMqtt,
   SubscriptionError,
 } from '../../src/index.js';
+import { startAedes } from '../support/aedes-broker.js';
 import { describeOnBrokers, type Broker } from '../support/brokers.js';
 import { captureLogs, type CapturedLogs } from '../support/capture-logs.js';
 import { connectDevice } from '../support/device.js';
+import { freePort } from '../support/free-port.js';
 import { outcomeOf } from '../support/outcome-of.js';
 import { createServer, listen } from '../support/start-server.js';
 import { startTcpProxy } from '../support/tcp-proxy.js';
+import { createTemporaryFolder } from '../support/temporary-folder.js';
 import { until } from '../support/until.js';
 
 let logs: CapturedLogs;
@@ -95,6 +99,53 @@ describeOnBrokers('a shared connection', ({ protocolVersion, start }) => {
     await lastValueFrom(client.emit('stays', 1), { defaultValue: undefined });
     await device.next('stays');
     await client.close();
+  });
+
+  it('is not waited for by who closes it, and ends with the others', async () => {
+    const port = await freePort();
+    const connection = new MqttConnection({ url: `mqtt://127.0.0.1:${port}`, reconnectPeriod: 20 });
+    const server = createServer({ connection }, { events: { a: () => 1 } });
+    const [one, other] = [new ClientMqtt({ connection }), new ClientMqtt({ connection })];
+    const ended = [outcomeOf(one.connect()), outcomeOf(listen(server))];
+    const connected = other.connect();
+    await Promise.all([one.close(), server.close()]);
+    expect(await Promise.all(ended)).toEqual([expect.any(ConnectionError), expect.any(ConnectionError)]);
+
+    await using _broker = await startAedes({ version: 4, port });
+    await connected;
+    expect(connection.health().subscriptions.wanted).toBe(0);
+    await other.close();
+    expect(connection.health().status).toBe('closed');
+  });
+
+  it('that is lost is not waited for by who closes it', async () => {
+    await using proxy = await startTcpProxy(broker);
+    const connection = new MqttConnection({ url: proxy.url, protocolVersion, reconnectPeriod: 20 });
+    const [one, other] = [new ClientMqtt({ connection }), new ClientMqtt({ connection })];
+    await other.connect();
+    proxy.refuseConnections();
+    proxy.cut();
+    await until(() => connection.health().status !== 'connected');
+    const server = createServer({ connection }, { events: { a: () => 1 } });
+    const ended = [outcomeOf(listen(server)), outcomeOf(one.send('a', 1))];
+    await Promise.all([one.close(), server.close()]);
+    expect(await Promise.all(ended)).toEqual([expect.any(ConnectionError), expect.any(ConnectionError)]);
+    await other.close();
+    expect(connection.health().status).toBe('closed');
+  });
+
+  it('with an outbox is not opened for who has closed it', async () => {
+    await using folder = await createTemporaryFolder();
+    const outbox = { path: join(folder.path, 'outbox') };
+    const connection = new MqttConnection({ url: broker.url, protocolVersion, outbox });
+    const [one, other] = [new ClientMqtt({ connection }), new ClientMqtt({ connection })];
+    const connecting = other.connect();
+    const ended = outcomeOf(one.connect());
+    await one.close();
+    expect(await ended).toBeInstanceOf(ConnectionError);
+    await connecting;
+    await other.close();
+    expect(connection.health().status).toBe('closed');
   });
 
   it('refuses what is an option of the connection', () => {
