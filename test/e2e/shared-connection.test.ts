@@ -360,6 +360,27 @@ describeOnBrokers('subscriptions at run time', ({ kind, protocolVersion, start }
     await client.close();
   });
 
+  it('of a client give what a kept session has for them', async () => {
+    const session = {
+      url: broker.url,
+      protocolVersion,
+      clientId: 'listener',
+      clean: false,
+      ...(protocolVersion === 5 && { properties: { sessionExpiryInterval: 60 } }),
+    };
+    const before = new ClientMqtt(session);
+    before.messages('kept/a', { qos: 1 }).subscribe();
+    await until(() => before.health().subscriptions.granted === 1);
+    before.unwrap().stream.destroy();
+    await before.close();
+    await using device = await connectDevice(broker.url);
+    await device.publish('kept/a', '1', { qos: 1 });
+    const client = new ClientMqtt(session);
+    const { data } = await firstValueFrom(client.messages('kept/a', { qos: 1 }));
+    expect(data).toBe(1);
+    await client.close();
+  });
+
   it('of a client complete when it is closed', async () => {
     const client = new ClientMqtt({ url: broker.url, protocolVersion });
     const messages = lastValueFrom(client.messages('never').pipe(toArray()));
