@@ -1,13 +1,14 @@
 import type { LoggerService } from '@nestjs/common';
 import { ConnectionError, SubscriptionError } from '../errors.js';
 import type { InboundMessage } from '../message/inbound-message.js';
-import { Deliveries, Undelivered, type Owned, type Subscriber } from './deliveries.js';
+import { Deliveries, type Owned, type Subscriber } from './deliveries.js';
 import { describeOverlap } from './describe-overlap.js';
 import { GrantedFilters } from './granted-filters.js';
 import { isRefusedBy } from './is-refused-by.js';
 import type { Session } from './session.js';
 import type { SubscriptionGrant, SubscriptionRequest } from './subscribe.js';
 import { SubscriptionPlan, type Interest } from './subscription-plan.js';
+import { Undelivered } from './undelivered.js';
 
 interface SubscriptionsSettings {
   readonly subscribe: (requests: readonly SubscriptionRequest[]) => Promise<readonly SubscriptionGrant[]>;
@@ -53,6 +54,11 @@ export class Subscriptions {
     for (const filter of filters) this.#retired.add(filter);
   }
 
+  /** Keeps for a subscriber, until it adds what it wants, the QoS 1 and QoS 2 messages that are for nobody. */
+  expect(owner: Subscriber): void {
+    this.#undelivered.expect(owner);
+  }
+
   /**
    * Subscribes to what a subscriber wants; without a connection, with the next session.
    * @throws {SubscriptionError} upon which it is forgotten
@@ -64,6 +70,7 @@ export class Subscriptions {
       this.#owned.set(interest, { filter, subscription, interest, owner });
     }
     this.#replan();
+    for (const message of this.#undelivered.arrive(owner)) this.dispatch(message);
     try {
       await this.#synchronize();
     } catch (error) {
@@ -116,6 +123,7 @@ export class Subscriptions {
   /** The connection is closed: nothing is known of the next session. */
   reset(): void {
     this.end();
+    this.#undelivered.clear();
     this.#granted = new GrantedFilters();
   }
 

@@ -69,6 +69,7 @@ export class ServerMqtt extends Server<MqttEvents, MqttStatus> implements Custom
     const concurrency = checkConcurrency(options.concurrency ?? DEFAULT_CONCURRENCY);
     this.#connection = connectionFor(options, ServerMqtt.name, withReceiveMaximum(options, concurrency));
     this.#connection.subscriptions.retire(retiredSubscriptions(options));
+    this.#expectMessages();
   }
 
   /** What the connection to the broker does: `connected`, `disconnected`, `reconnecting`, `closed`. */
@@ -198,6 +199,7 @@ export class ServerMqtt extends Server<MqttEvents, MqttStatus> implements Custom
       await this.#connection.open(this.#user);
       await this.#connection.ready(this.#user);
     } catch (error) {
+      this.#expectMessages();
       subscriptions.forget(routes);
       await this.#connection.close(this.#user);
       throw error;
@@ -217,8 +219,15 @@ export class ServerMqtt extends Server<MqttEvents, MqttStatus> implements Custom
     if (!keepsSession) await this.#unsubscribe();
     await this.#pipeline?.drain(this.#options.drainTimeoutMs ?? DRAIN_TIMEOUT_MS);
     await this.#connection.close(this.#user);
+    this.#expectMessages();
     subscriptions.forget(this.#routes);
     this.#pipeline = undefined;
+  }
+
+  /** Others may keep the connection open: what a kept session brings waits for `listen()`. */
+  #expectMessages(): void {
+    const { keepsSession, subscriptions } = this.#connection;
+    if (keepsSession && this.#options.connection !== undefined) subscriptions.expect(this.#user);
   }
 
   /**

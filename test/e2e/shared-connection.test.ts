@@ -148,6 +148,49 @@ describeOnBrokers('a shared connection', ({ protocolVersion, start }) => {
     expect(connection.health().status).toBe('closed');
   });
 
+  it('keeps what a kept session brings for a server that does not listen', async () => {
+    const handled: unknown[] = [];
+    const waitingLines = () =>
+      logs.warnings().filter((line) => line.includes('waits for a server that does not listen')).length;
+    const share = () => {
+      const connection = new MqttConnection({
+        url: broker.url,
+        protocolVersion,
+        clientId: 'shared',
+        clean: false,
+        ...(protocolVersion === 5 && { properties: { sessionExpiryInterval: 60 } }),
+      });
+      const work = {
+        events: { 'work/a': (data: unknown) => handled.push(data) },
+        options: { qos: 1 },
+      } as const;
+      return {
+        connection,
+        client: new ClientMqtt({ connection }),
+        server: createServer({ connection }, work),
+      };
+    };
+    const before = waitingLines();
+    await using device = await connectDevice(broker.url);
+    const first = share();
+    await listen(first.server);
+    await first.client.connect();
+    await first.server.close();
+    await device.publish('work/a', '1', { qos: 1 });
+    await until(() => waitingLines() === before + 1);
+    await first.client.close();
+
+    const second = share();
+    await second.client.connect();
+    await until(() => waitingLines() === before + 2);
+    expect(handled).toEqual([]);
+    await listen(second.server);
+    await until(() => handled.length > 0);
+    expect(handled).toEqual([1]);
+    await second.client.close();
+    await second.server.close();
+  });
+
   it('refuses what is an option of the connection', () => {
     const connection = new MqttConnection({ url: broker.url });
     expect(() => new ClientMqtt({ connection, url: broker.url })).toThrow(ConfigurationError);
