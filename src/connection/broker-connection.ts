@@ -321,7 +321,7 @@ export class BrokerConnection {
     const [client, opening] = [this.#client, this.#opening];
     if (client === undefined) return this.#publisher.release();
     this.#attempts?.end();
-    this.#presence?.goOffline(client, this.#session.current);
+    this.#presence?.goOffline(client, this.#session.current, this.#publisher);
     this.#opening = undefined;
     this.#client = undefined;
     this.#session.end(error);
