@@ -21,7 +21,7 @@ import { replyTopicRule } from './reply-topic-rule.js';
 import type { MqttHandlerOptions } from './handler-options.js';
 import type { RuntimeSubscription } from './runtime-subscription.js';
 import type { ServerHealth } from './server-health.js';
-import type { ServerMqttOptions } from './server-options.js';
+import { OWN_OPTIONS, type ServerMqttOptions } from './server-options.js';
 import { ConfigurationError, ConnectionError, describeError } from '../errors.js';
 import { TopicFilter } from '../topic/topic-filter.js';
 
@@ -67,7 +67,12 @@ export class ServerMqtt extends Server<MqttEvents, MqttStatus> implements Custom
     checkLimits(options);
     this.#options = options;
     const concurrency = checkConcurrency(options.concurrency ?? DEFAULT_CONCURRENCY);
-    this.#connection = connectionFor(options, ServerMqtt.name, withReceiveMaximum(options, concurrency));
+    this.#connection = connectionFor(
+      options,
+      ServerMqtt.name,
+      OWN_OPTIONS,
+      withReceiveMaximum(options, concurrency),
+    );
     this.#connection.subscriptions.retire(retiredSubscriptions(options));
     this.#expectMessages();
   }

@@ -195,6 +195,9 @@ describeOnBrokers('a shared connection', ({ protocolVersion, start }) => {
     const connection = new MqttConnection({ url: broker.url });
     expect(() => new ClientMqtt({ connection, url: broker.url })).toThrow(ConfigurationError);
     expect(() => new ServerMqtt({ connection, clientId: 'a', clean: false })).toThrow(/clientId, clean/);
+    expect(() => new ClientMqtt({ connection, maxQos: 'downgrade' })).toThrow(/maxQos/);
+    expect(() => new ServerMqtt({ connection, connectTimeout: 5 })).toThrow(/connectTimeout/);
+    expect(() => new ServerMqtt({ connection, qos: 1, url: undefined })).not.toThrow();
     expect(() => new ServerMqtt({ connection: {} as MqttConnection })).toThrow(/must be an MqttConnection/);
   });
 
