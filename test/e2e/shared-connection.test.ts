@@ -8,6 +8,7 @@ import {
   ConfigurationError,
   ConnectionError,
   InjectMqttConnection,
+  jsonCodec,
   MqttConnection,
   MqttEventPattern,
   MqttMessagePattern,
@@ -21,6 +22,7 @@ import { captureLogs, type CapturedLogs } from '../support/capture-logs.js';
 import { connectDevice } from '../support/device.js';
 import { freePort } from '../support/free-port.js';
 import { outcomeOf } from '../support/outcome-of.js';
+import { packetsOf } from '../support/packets.js';
 import { createServer, listen } from '../support/start-server.js';
 import { startTcpProxy } from '../support/tcp-proxy.js';
 import { createTemporaryFolder } from '../support/temporary-folder.js';
@@ -339,9 +341,11 @@ describeOnBrokers('subscriptions at run time', ({ kind, protocolVersion, start }
     ]);
     await subscription.unsubscribe();
     await device.publish('run/oslo/value', '2', { qos: 1 });
-    await device.publish('run/oslo/other', '2', { qos: 1 });
-    expect(seen).toHaveLength(2);
-    expect(server.health().subscriptions).toEqual({ granted: 0, wanted: 0 });
+    await server.subscribe('run/fence', (data) => seen.push(data), { qos: 1 });
+    await device.publish('run/fence', '"behind it"', { qos: 1 });
+    await until(() => seen.length > 2);
+    expect(seen.slice(2)).toEqual(['behind it']);
+    expect(server.health().subscriptions).toEqual({ granted: 1, wanted: 1 });
   });
 
   it('of a server leave to a handler what a wider one covered for a while', async () => {
@@ -455,14 +459,23 @@ describeOnBrokers('subscriptions at run time', ({ kind, protocolVersion, start }
   );
 
   it('of a client reject what cannot be read, and let the observer decide', async () => {
-    const client = new ClientMqtt({ url: broker.url, protocolVersion });
+    await using proxy = await startTcpProxy(broker);
+    const client = new ClientMqtt({ url: proxy.url, protocolVersion, codec: jsonCodec });
+    const acknowledgements = () =>
+      packetsOf(proxy, protocolVersion).flatMap((packet) =>
+        packet.cmd === 'puback' && packet.direction === 'toBroker' ? [packet.reasonCode ?? 0] : [],
+      );
     const contexts: { acknowledge(): void }[] = [];
     client.messages('decide', { qos: 1, ack: 'manual' }).subscribe(({ context }) => contexts.push(context));
     await until(() => client.health().subscriptions.granted === 1);
     await using device = await connectDevice(broker.url);
     await device.publish('decide', '1', { qos: 1 });
     await until(() => contexts.length === 1);
+    expect(acknowledgements()).toEqual([]);
     contexts[0]!.acknowledge();
+    await device.publish('decide', 'no JSON', { qos: 1 });
+    await until(() => acknowledgements().length === 2);
+    expect([acknowledgements(), contexts.length]).toEqual([[0, protocolVersion === 5 ? 0x99 : 0], 1]);
     expect(() => client.messages('a/#/b')).toThrow(ConfigurationError);
     expect(() => client.messages('a', { ack: 'odd' as never })).toThrow(/ack must be/);
     await client.close();
