@@ -6,6 +6,7 @@ import { ConfigurationError, describeError, PublishError } from '../errors.js';
 import type { MqttRecordOptions, PublishProperties } from '../message/mqtt-record.js';
 import { topicNameProblem } from '../topic/topic-name.js';
 import { withClientId } from '../topic/with-client-id.js';
+import type { PublishOptions } from './outgoing-message.js';
 import type { Publisher } from './publisher.js';
 import type { Session } from './session.js';
 
@@ -107,14 +108,16 @@ export class Presence {
     if (!isReady)
       client.stream.destroy(); // an earlier message may say that it is online: the Will says it is not
     else if (this.#isOnline) {
-      const { topic, payload, ...options } = this.#message(this.#offline, session.clientId);
+      const { topic, payload, ...record } = this.#message(this.#offline, session.clientId);
+      const options: PublishOptions = { ...record, transient: true };
       // what the broker does not take was reported when it was to be online
       publisher.publishLast(client, topic, payload, options).catch(() => undefined);
     }
   }
 
   async #announce({ clientId }: Session): Promise<void> {
-    const { topic, payload, ...options } = this.#message(this.#online, clientId);
+    const { topic, payload, ...record } = this.#message(this.#online, clientId);
+    const options: PublishOptions = { ...record, transient: true };
     try {
       await this.#publish(topic, payload, options);
     } catch (error) {
