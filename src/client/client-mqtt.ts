@@ -10,7 +10,7 @@ import { unwrapRecord } from '../message/mqtt-record.js';
 import { topicNameProblem } from '../topic/topic-name.js';
 import { autoCodec } from '../codec/auto-codec.js';
 import type { ClientHealth } from './client-health.js';
-import type { ClientMqttOptions, SendToManyOptions } from './client-options.js';
+import { OWN_OPTIONS, type ClientMqttOptions, type SendToManyOptions } from './client-options.js';
 import { MessageStreams, type MessagesOptions, type ReceivedMessage } from './message-streams.js';
 import { ClientPublisher } from './client-publisher.js';
 import { GatherRequest, type ResponderReply } from './gather-request.js';
@@ -59,7 +59,10 @@ export class ClientMqtt extends ClientProxy<MqttEvents> {
     checkTopic('cancelTopic', options.cancelTopic === false ? undefined : options.cancelTopic);
     this.#timeoutMs = checkTimeout(options.timeoutMs);
     const maxConnectionAttempts = options.maxConnectionAttempts ?? 1;
-    this.#connection = connectionFor(options, ClientMqtt.name, { ...options, maxConnectionAttempts });
+    this.#connection = connectionFor(options, ClientMqtt.name, OWN_OPTIONS, {
+      ...options,
+      maxConnectionAttempts,
+    });
     this.#publisher = new ClientPublisher(this.#connection, options.userProperties);
     const logger = new Logger(ClientMqtt.name);
     this.#requester = new Requester(this.#connection, this.#publisher, options, logger);

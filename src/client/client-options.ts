@@ -47,3 +47,18 @@ export interface SendToManyOptions {
   /** From the request on, for all of them together, in milliseconds. Default: that of the record, or the client's. */
   readonly timeoutMs?: number | undefined;
 }
+
+type OwnOption = Exclude<keyof ClientMqttOptions, keyof MqttConnectionOptions>;
+
+/** Those that do not concern the connection. */
+export const OWN_OPTIONS: Readonly<Record<OwnOption, true>> = {
+  connection: true,
+  codec: true,
+  replyTopic: true,
+  timeoutMs: true,
+  cancelTopic: true,
+  wireFormat: true,
+  userProperties: true,
+  serializer: true,
+  deserializer: true,
+};

@@ -75,11 +75,11 @@ export class MessageStreams {
     receive: (message: InboundMessage) => void,
     observer: Observer<ReceivedMessage>,
   ): Promise<void> {
-    await this.#settings.connect();
-    if (observer.closed) return;
+    // before there is a connection, on which a session that was kept begins with what it has for the filter
     await this.#settings.connection.subscriptions.add({ receive }, [interest]).catch((error: unknown) => {
       if (!(error instanceof ConnectionError)) throw error; // else the next session has it
     });
+    if (!observer.closed) await this.#settings.connect();
   }
 
   #deliver(

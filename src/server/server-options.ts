@@ -59,3 +59,35 @@ export interface ServerMqttOptions
    */
   readonly deserializer?: Deserializer | undefined;
 }
+
+type OwnOption = Exclude<keyof ServerMqttOptions, keyof MqttConnectionOptions>;
+
+/** Those that do not concern the connection. */
+export const OWN_OPTIONS: Readonly<Record<OwnOption, true>> = {
+  connection: true,
+  transportId: true,
+  topicVariables: true,
+  subscribeOptions: true,
+  concurrency: true,
+  order: true,
+  maxQueued: true,
+  drainTimeoutMs: true,
+  retiredFilters: true,
+  allowResponseTopic: true,
+  maxResponseTopicLength: true,
+  cancelTopic: true,
+  responderName: true,
+  userProperties: true,
+  serializer: true,
+  deserializer: true,
+  qos: true,
+  noLocal: true,
+  retainAsPublished: true,
+  retainHandling: true,
+  shared: true,
+  codec: true,
+  ack: true,
+  retry: true,
+  deadLetter: true,
+  onFailure: true,
+};

@@ -226,6 +226,18 @@ describe('a connection that was made, and is refused when it is made again', () 
     }
   });
 
+  it('counts refusals in a row', async () => {
+    await using broker = await startStubBroker({
+      script: (connection) => {
+        if (connection === 1 || connection > 6) return accepted;
+        return connection % 2 === 1 ? { connect: 'close' } : refused(4, 5);
+      },
+    });
+    await using server = await startServer({ url: broker.url, reconnectPeriod: 1, maxConnectionAttempts: 2 });
+    broker.closeConnections();
+    await until(() => broker.connections.length === 7 && server.unwrap().connected);
+  });
+
   it('for the credentials of a client is tried with its next message', async () => {
     await using broker = await startStubBroker(wrongFrom(2, 4, 2));
     await using client = await startClient(broker.url, { reconnectPeriod: 1 });
