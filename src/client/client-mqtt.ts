@@ -65,7 +65,8 @@ export class ClientMqtt extends ClientProxy<MqttEvents> {
     });
     this.#publisher = new ClientPublisher(this.#connection, options.userProperties);
     const logger = new Logger(ClientMqtt.name);
-    this.#requester = new Requester(this.#connection, this.#publisher, options, logger);
+    const onClosed = (error: Error) => this.#messages.fail(error);
+    this.#requester = new Requester(this.#connection, this.#publisher, options, logger, onClosed);
     const { codec = autoCodec } = options;
     this.#messages = new MessageStreams({
       connection: this.#connection,
@@ -122,8 +123,8 @@ export class ClientMqtt extends ClientProxy<MqttEvents> {
 
   /**
    * The messages of a Topic Filter, subscribed to while the Observable is; with the delivery rules of event handlers: what the broker
-   * wants acknowledged is, when the observer has taken it. Fails with a {@link SubscriptionError} if the broker refuses, and completes when the
-   * client is closed. What cannot be decoded is rejected, with a line in the log. Retained messages come if nothing else on this connection has
+   * wants acknowledged is, when the observer has taken it. Fails with a {@link SubscriptionError} if the broker refuses, with a
+   * {@link ConnectionError} when the connection is given up, and completes when the client is closed. What cannot be decoded is rejected, with a line in the log. Retained messages come if nothing else on this connection has
    * subscribed to the filter.
    *
    * @example

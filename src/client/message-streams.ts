@@ -70,6 +70,11 @@ export class MessageStreams {
     for (const observer of this.#observers) observer.complete();
   }
 
+  /** The connection has ended, and is not made again. */
+  fail(error: Error): void {
+    for (const observer of this.#observers) observer.error(error);
+  }
+
   async #subscribe(
     interest: Interest,
     receive: (message: InboundMessage) => void,

@@ -31,6 +31,7 @@ export class Requester implements ConnectionUser, Subscriber {
   readonly #publisher: ClientPublisher;
   readonly #options: ClientMqttOptions;
   readonly #logger: Logger;
+  readonly #onClosed: (error: Error) => void;
   readonly #pending = new PendingRequests((id) => this.#cancel(id));
   readonly #cancellations: CancellationPublisher;
   readonly #replies: ReplySubscriptions;
@@ -45,8 +46,10 @@ export class Requester implements ConnectionUser, Subscriber {
     publisher: ClientPublisher,
     options: ClientMqttOptions,
     logger: Logger,
+    onClosed: (error: Error) => void,
   ) {
     this.#connection = connection;
+    this.#onClosed = onClosed;
     this.#publisher = publisher;
     this.#options = options;
     this.#logger = logger;
@@ -89,6 +92,7 @@ export class Requester implements ConnectionUser, Subscriber {
   onClosed(error: Error): void {
     this.#replies.clear();
     this.#pending.failAll(error);
+    this.#onClosed(error);
   }
 
   receive(message: InboundMessage): void {

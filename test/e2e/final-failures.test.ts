@@ -58,6 +58,15 @@ describe('a session that another client takes over', () => {
     expect(logs.messages('log')).toHaveLength(3); // each has connected once
   });
 
+  it('ends what the first client listens to', async () => {
+    await using broker = await startAedes({ version: 5 });
+    await using first = await startClient(broker.url, session);
+    const outcome = outcomeOf(first.messages('news'));
+    await until(() => broker.subscribed().some(({ topic }) => topic === 'news'));
+    await using _second = await startClient(broker.url, session);
+    expect(await outcome).toMatchObject({ code: 'ERR_MQTT_CONNECTION', message: reason(broker.url) });
+  });
+
   it('is not left to a CONNECT of its own that was given up, and comes late; but to another client after it', async () => {
     await using broker = await startAedes({ version: 5 });
     await using proxy = await startTcpProxy(broker);
