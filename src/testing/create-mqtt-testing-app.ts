@@ -5,8 +5,6 @@ import type { WaitOptions } from './inbox.js';
 import { MqttTestBroker } from './mqtt-test-broker.js';
 import { TestingServer } from './testing-server.js';
 
-type Token<T> = Type<T> | Abstract<T> | string | symbol;
-
 export interface MqttTestingAppOptions extends Pick<ModuleMetadata, 'controllers' | 'imports' | 'providers'> {
   /** The broker to use, which stays open then. Default: one of its own. */
   readonly broker?: MqttTestBroker;
@@ -34,7 +32,7 @@ export interface MqttTestingContext {
 export interface MqttTestingApp extends MqttTestingContext, AsyncDisposable {
   readonly app: INestMicroservice;
   /** A provider or controller of any module. */
-  get<T>(token: Token<T>): T;
+  get<T>(token: Type<T> | Abstract<T> | string | symbol): T;
   /**
    * Resolves when a handler has ended, well or not, with a message whose topic the filter matches, before or after the call; each end is
    * returned once. Needs Nest 11.1.6.
@@ -86,7 +84,7 @@ async function start(
     await close();
     throw error;
   }
-  const get = <T>(token: Token<T>): T => app.get<T>(token, { strict: false });
+  const get: MqttTestingApp['get'] = (token) => app.get(token, { strict: false });
   const handled = (filter: string, wait?: WaitOptions) => server.handled(filter, wait);
   return { app, broker, client, get, handled, close, [Symbol.asyncDispose]: close };
 }

@@ -29,7 +29,7 @@ describe('the code blocks of the documentation', () => {
   });
 
   it('say what language they are in, by a name that is checked or that no compiler here knows', () => {
-    const known = ['', 'ts', 'json', 'yaml', 'sh', 'python', 'ini'];
+    const known = ['', 'ts', 'json', 'yaml', 'sh', 'python', 'conf'];
     expect(blocks.filter(({ language }) => !known.includes(language)).map(placeOf)).toEqual([]);
   });
 
