@@ -3,7 +3,9 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ClientMqttOptions, ServerMqttOptions } from '../../src/index.js';
 import { captureLogs, type CapturedLogs } from '../support/capture-logs.js';
+import { createCertificateAuthority } from '../support/certificates.js';
 import { connectDevice } from '../support/device.js';
+import type { MosquittoSetup } from '../support/mosquitto-config.js';
 import { startMosquitto, type Mosquitto } from '../support/mosquitto.js';
 import { describeWithMosquitto } from '../support/needs-mosquitto.js';
 import { outcomeOf } from '../support/outcome-of.js';
@@ -14,6 +16,7 @@ import { until } from '../support/until.js';
 import { readMarkdownPage } from './markdown-page.js';
 
 const PASSWORD = 'secret';
+const USERS = { users: { billing: PASSWORD, dashboard: PASSWORD, 'meter-7': PASSWORD } };
 const { blocks } = readMarkdownPage('docs/security.md');
 
 interface Scheme {
@@ -128,12 +131,38 @@ for (const [title, { protocolVersion, list, server, client, replyTopics }] of Ob
   });
 }
 
-async function startWithAccessControl(list: string): Promise<Mosquitto> {
+describeWithMosquitto('the access control of docs/security.md (by certificate)', () => {
+  it('takes the name of the certificate for that of the user', async () => {
+    using logs = captureLogs();
+    const authority = await createCertificateAuthority();
+    await using broker = await startWithAccessControl(listOf('acl'), {
+      listeners: ['mqtts'],
+      tls: { ...(await authority.issue()), clientCa: authority.cert },
+      config: ['use_identity_as_username true'], // of the listener above it
+    });
+    const url = broker.urlOf('mqtts');
+    const as = async (commonName: string) => ({
+      ca: authority.cert,
+      ...(await authority.issue({ commonName })),
+    });
+    await using _billing = await startServer(
+      { url, ...(await as('billing')) },
+      { messages: { 'meters/{meter}/total': () => 3 } },
+    );
+    await using dashboard = await startClient(url, { ...(await as('dashboard')), clientId: 'dashboard-1' });
+    expect(await outcomeOf(dashboard.send('meters/7/total', {}))).toBe(3);
+    await using stranger = await startClient(url, { ...(await as('stranger')), clientId: 'stranger' });
+    expect(await outcomeOf(stranger.emit('meters/7/total', {}))).toBe('done'); // MQTT 3.1.1 is not told
+    await until(() => /Denied PUBLISH from stranger \(.*'meters\/7\/total'/.test(broker.log()));
+    expect(logs.messages('warn', 'error')).toEqual([]);
+  });
+});
+
+async function startWithAccessControl(list: string, setup: MosquittoSetup = USERS): Promise<Mosquitto> {
   await using folder = await createTemporaryFolder();
   const path = join(folder.path, 'acl');
   await writeFile(path, list);
-  const users = { billing: PASSWORD, dashboard: PASSWORD, 'meter-7': PASSWORD };
-  return await startMosquitto({ users, config: [`acl_file ${path}`] });
+  return await startMosquitto({ ...setup, config: [...(setup.config ?? []), `acl_file ${path}`] });
 }
 
 function listOf(name: string): string {
