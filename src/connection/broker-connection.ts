@@ -46,7 +46,7 @@ export class BrokerConnection {
   readonly #state = new ConnectionState();
   readonly #failures: ConnectionFailures;
   readonly #publisher: Publisher;
-  readonly #inbound = new InboundPublishes();
+  readonly #inbound: InboundPublishes;
   readonly #session: LiveSession;
   readonly #users = new ConnectionUsers();
   readonly #presence: Presence | undefined;
@@ -71,6 +71,7 @@ export class BrokerConnection {
     this.#options = options;
     this.address = describeBroker(options);
     this.#failures = new ConnectionFailures(this.#logger, options);
+    this.#inbound = new InboundPublishes(this.#logger);
     this.#publisher = new Publisher(this.address, options, this.#logger);
     this.#presence = Presence.from(options, (...message) => this.publish(...message), this.#logger);
     this.subscriptions = createSubscriptions(options, {
@@ -140,9 +141,7 @@ export class BrokerConnection {
 
   /** The last of its users disconnects, after what is on its way out, within 5 s. What is not published by then fails. */
   async close(user: ConnectionUser): Promise<void> {
-    const error = connectionClosed(this.address);
-    if (this.#users.leave(user, error)) return;
-    await this.closeForAll();
+    if (!this.#users.leave(user, connectionClosed(this.address))) await this.closeForAll();
   }
 
   async closeForAll(): Promise<void> {
