@@ -23,6 +23,7 @@ export interface MessagesOptions extends SubscriptionOptions {
 
 /** A message of a topic that a client listens to. */
 export interface ReceivedMessage<TData = unknown> {
+  /** The payload, as the codec reads it. */
   readonly data: TData;
   /** Its topic, named levels, QoS, properties and the rest. */
   readonly context: MqttContext;

@@ -18,7 +18,7 @@ export interface PresenceOptions {
   readonly online?: unknown;
   /** What it says after `close()`, and, by the Will, when the connection was lost in any other way. Default `'offline'`. */
   readonly offline?: unknown;
-  /** Default 1. */
+  /** The QoS of all of them. Default 1. */
   readonly qos?: 0 | 1 | 2 | undefined;
 }
 

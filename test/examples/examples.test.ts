@@ -28,7 +28,7 @@ for (const name of names) {
 
 it.each(['meters.module.ts', 'meters.test.ts'])('docs/testing.md shows %s as it is', (file) => {
   const code = readFileSync(`examples/testing/${file}`, 'utf8');
-  expect(readFileSync('docs/testing.md', 'utf8')).toContain(`\`\`\`ts\n${code}\`\`\`\n`);
+  expect(readFileSync('docs/testing.md', 'utf8')).toContain(`\`\`\`ts [${file}]\n${code}\`\`\`\n`);
 });
 
 it('every example is in the list of the README', () => {
