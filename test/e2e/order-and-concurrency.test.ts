@@ -66,7 +66,15 @@ describe('the order of messages', () => {
     messages.filter((message) => String(message).startsWith(topic));
 
   it('is that of their coming for each topic, and topics are handled in parallel, by default', async () => {
-    const { handle, begun, ended } = slowestFirst();
+    const begun: unknown[] = [];
+    const ended: unknown[] = [];
+    const otherTopic = closedGate();
+    const handle = async (data: unknown) => {
+      begun.push(data);
+      if (data === 'b/1 2') otherTopic.open();
+      if (data === 'a/1 0') await otherTopic.opened;
+      ended.push(data);
+    };
     await serve({ '+/+': { handle } });
     await publish();
     await until(() => ended.length === 4);

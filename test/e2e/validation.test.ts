@@ -21,7 +21,7 @@ function exceptionFactory(errors: ValidationError[]): FatalError {
 
 @Controller()
 class MetersController {
-  @UsePipes(new ValidationPipe({ exceptionFactory }))
+  @UsePipes(new ValidationPipe({ exceptionFactory, transform: true }))
   @MqttEventPattern('meters/{meter}/reading', { qos: 1, retry: { attempts: 5 }, deadLetter: 'dead-letters' })
   onReading(@Payload() reading: Reading): void {
     readings.push(reading);
