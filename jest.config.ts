@@ -5,6 +5,8 @@ const config: Config = {
   testEnvironment: 'node',
   testTimeout: 20_000, // longer than `until` waits: its message says more
   testMatch: ['<rootDir>/test/{unit,e2e,chaos,fuzz,examples,docs,web}/**/*.test.ts'], // npm run test:interop has its own
+  maxWorkers: 2,
+  workerIdleMemoryLimit: '1GB', // modules that were imported by a test are never let go of
   extensionsToTreatAsEsm: ['.ts'],
   // isolatedModules in tsconfig.json makes ts-jest transpile only: `npm run types` checks the types
   transform: { '\\.ts$': ['ts-jest', { useESM: true }] },
