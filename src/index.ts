@@ -43,6 +43,18 @@ export type { Credentials, RefreshCredentials } from './connection/refresh-crede
 export type { HandleAuth } from './connection/handle-auth.js';
 export type { PresenceOptions } from './connection/presence.js';
 export type { BrokerLimits, OfflineOptions } from './connection/outgoing-options.js';
+export { mqttChannels } from './diagnostics/mqtt-channels.js';
+export type { ConnectionIdentity } from './diagnostics/connection-identity.js';
+export type { ConnectEvent, DisconnectEvent, ReconnectEvent } from './diagnostics/connection-events.js';
+export type { DeadLetterEvent } from './diagnostics/dead-letter-event.js';
+export type { DropEvent } from './diagnostics/drop-event.js';
+export type { HandleEvent, HandleFacts, HandleOutcome } from './diagnostics/handle-event.js';
+export type { PublishEvent } from './diagnostics/publish-event.js';
+export type { ReplyEvent } from './diagnostics/reply-event.js';
+export type { RequestEvent, RequestFacts } from './diagnostics/request-event.js';
+export type { RetryEvent } from './diagnostics/retry-event.js';
+export type { SubscriptionEvent } from './diagnostics/subscription-event.js';
+export type { HealthCollection, HealthReport } from './connection/health-reports.js';
 export { MqttStatus } from './connection/mqtt-status.js';
 export type { MqttEvents } from '@nestjs/microservices';
 

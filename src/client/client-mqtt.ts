@@ -4,7 +4,9 @@ import type { MqttClient } from 'mqtt';
 import { Observable, Subscription, type Observer, type TeardownLogic, type Unsubscribable } from 'rxjs';
 import type { BrokerConnection } from '../connection/broker-connection.js';
 import { connectionFor } from '../connection/connection-for.js';
+import { HealthReports } from '../connection/health-reports.js';
 import type { MqttStatus } from '../connection/mqtt-status.js';
+import { publishing } from '../diagnostics/publish-event.js';
 import { ConfigurationError, MqttTransportError, RemoteError } from '../errors.js';
 import { unwrapRecord } from '../message/mqtt-record.js';
 import { topicNameProblem } from '../topic/topic-name.js';
@@ -16,6 +18,7 @@ import { ClientPublisher } from './client-publisher.js';
 import { GatherRequest, type ResponderReply } from './gather-request.js';
 import type { OutboundCall } from './request-dialect.js';
 import { Requester } from './requester.js';
+import { withMetadata } from './with-metadata.js';
 import { SendRequest, type ReplyConversion } from './send-request.js';
 
 type CallPacket = ReadPacket & { readonly metadata?: Readonly<Record<string, string>> };
@@ -41,6 +44,11 @@ export class ClientMqtt extends ClientProxy<MqttEvents> {
   readonly #requester: Requester;
   readonly #messages: MessageStreams;
   readonly #timeoutMs: number;
+  readonly #reports = new HealthReports(() => ({
+    role: 'client',
+    connection: this.#connection.identity,
+    health: this.health(),
+  }));
   readonly #conversion: ReplyConversion = {
     toResponse: (value) => this.serializeResponse(value) as unknown,
     toError: (error) => this.serializeError(error),
@@ -150,14 +158,16 @@ export class ClientMqtt extends ClientProxy<MqttEvents> {
    * Connects; `send` and `emit` do it by themselves.
    * @throws {ConnectionError} if the broker cannot be reached or refuses the connection
    */
-  override connect(): Promise<void> {
-    return this.#connection.open(this.#requester);
+  override async connect(): Promise<void> {
+    await this.#connection.open(this.#requester);
+    if (this.#connection.isOpen) this.#reports.open(); // it may have been closed at once
   }
 
   /** Disconnects; requests that wait for a reply fail with a {@link ConnectionError}, and their handlers are stopped. */
   override async close(): Promise<void> {
     this.#requester.cancelAll();
     this.#messages.complete();
+    this.#reports.close();
     await this.#connection.close(this.#requester);
   }
 
@@ -188,14 +198,32 @@ export class ClientMqtt extends ClientProxy<MqttEvents> {
 
   protected override async dispatchEvent<T = void>(packet: ReadPacket): Promise<T> {
     const call = this.#toCall(packet);
-    const publication = await this.#requester.dialect.encodeEvent(call);
-    await this.#publisher.publish(call.topic, publication, call.options);
+    if (publishing.hasSubscribers) await this.#publishTraced(call);
+    else await this.#publishEvent(call);
     return undefined as T;
   }
 
   /** What a handler threw becomes a {@link RemoteError}; what failed on this side stays as it is. */
   protected override serializeError(error: unknown): unknown {
     return error instanceof MqttTransportError ? error : new RemoteError(error);
+  }
+
+  #publishTraced(call: OutboundCall): Promise<void> {
+    const { topic, options } = call;
+    const { qos = 0, retain = false } = options;
+    const event = {
+      connection: this.#connection.identity,
+      topic,
+      qos,
+      retain,
+      metadata: { ...call.metadata },
+    };
+    return publishing.tracePromise(() => this.#publishEvent(withMetadata(call, event.metadata)), event);
+  }
+
+  async #publishEvent(call: OutboundCall): Promise<void> {
+    const publication = await this.#requester.dialect.encodeEvent(call);
+    await this.#publisher.publish(call.topic, publication, call.options);
   }
 
   #request(packet: CallPacket, observer: Observer<unknown>): Unsubscribable {

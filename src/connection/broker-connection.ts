@@ -2,20 +2,17 @@ import { Logger } from '@nestjs/common';
 import type { MqttEvents } from '@nestjs/microservices';
 import type { IConnackPacket, IDisconnectPacket, MqttClient } from 'mqtt';
 import type { Observable } from 'rxjs';
-import { ConnectionError } from '../errors.js';
+import type { ConnectionIdentity } from '../diagnostics/connection-identity.js';
 import type { MqttRecordOptions } from '../message/mqtt-record.js';
 import { BackOff } from './back-off.js';
 import { ConnectionAttempts } from './connection-attempts.js';
+import { notConnected, wasClosed } from './connection-ends.js';
 import { ConnectionFailures } from './connection-failures.js';
-import {
-  describeBroker,
-  describeServer,
-  toMqttJsOptions,
-  type MqttConnectionOptions,
-} from './connection-options.js';
+import { describeBroker, toMqttJsOptions, type MqttConnectionOptions } from './connection-options.js';
 import { createClient } from './create-client.js';
 import { Deferred } from './deferred.js';
 import type { ConnectionHealth } from './connection-health.js';
+import { ConnectionNews } from './connection-news.js';
 import { ConnectionState } from './connection-state.js';
 import { ConnectionUsers, type ConnectionUser } from './connection-users.js';
 import { describeError } from './failure.js';
@@ -48,6 +45,7 @@ export class BrokerConnection {
   readonly #publisher: Publisher;
   readonly #inbound = new InboundPublishes();
   readonly #session: LiveSession;
+  readonly #news: ConnectionNews;
   readonly #users = new ConnectionUsers();
   readonly #presence: Presence | undefined;
   readonly #eventListeners: { event: keyof MqttEvents; listener: MqttEvents[keyof MqttEvents] }[] = [];
@@ -73,11 +71,13 @@ export class BrokerConnection {
     this.#failures = new ConnectionFailures(this.#logger, options);
     this.#publisher = new Publisher(this.address, options);
     this.#presence = Presence.from(options, (...message) => this.publish(...message), this.#logger);
+    this.#news = new ConnectionNews(this.address, this.protocolVersion);
     this.subscriptions = createSubscriptions(options, {
       broker: this.address,
       logger: this.#logger,
       client: () => this.#connected(),
       hasSession: () => this.#session.current !== undefined,
+      identity: () => this.identity,
     });
     this.#session = new LiveSession(this.#logger, {
       begin: (session) => this.#begin(session),
@@ -93,6 +93,11 @@ export class BrokerConnection {
   /** MQTT.js's client, `undefined` before `open()` and after `close()`. */
   get client(): MqttClient | undefined {
     return this.#client;
+  }
+
+  /** Which connection it is, for who hears of it. */
+  get identity(): ConnectionIdentity {
+    return this.#news.identity;
   }
 
   get protocolVersion(): 3 | 4 | 5 {
@@ -125,7 +130,7 @@ export class BrokerConnection {
 
   /** The last of its users disconnects, after what is on its way out, within 5 s. What is not published by then fails. */
   async close(user: ConnectionUser): Promise<void> {
-    const error = this.#closedError();
+    const error = wasClosed(this.address);
     if (this.#users.leave(user, error)) return;
     await this.closeForAll();
   }
@@ -135,7 +140,7 @@ export class BrokerConnection {
     this.#closeCalls++;
     this.#inbound.flush();
     this.#ended = undefined;
-    await this.#end(this.#closedError());
+    await this.#end(wasClosed(this.address));
   }
 
   /** Whether there is a session in which everything is subscribed. */
@@ -168,7 +173,7 @@ export class BrokerConnection {
    * @throws {PublishError}
    */
   publish(topic: string, payload: Buffer | string, options: MqttRecordOptions): Promise<PublishReceipt> {
-    if (this.#client === undefined) return Promise.reject(this.#notConnected());
+    if (this.#client === undefined) return Promise.reject(notConnected(this.address));
     return this.#publisher.publish(this.#client, topic, payload, options);
   }
 
@@ -179,28 +184,21 @@ export class BrokerConnection {
 
   #connected(): MqttClient {
     if (this.#client !== undefined) return this.#client;
-    throw this.#notConnected();
-  }
-
-  #notConnected(): ConnectionError {
-    return new ConnectionError(`Not connected to ${this.address}`, this.address);
+    throw notConnected(this.address);
   }
 
   /** A `close()` that comes while an `open()` waits for the one before it is for that `open()`. */
   async #afterClosing(closing: Promise<void>): Promise<void> {
     const calls = this.#closeCalls;
     await closing;
-    if (this.#closeCalls !== calls) throw this.#closedError();
-  }
-
-  #closedError(): ConnectionError {
-    return new ConnectionError(`The connection to ${this.address} was closed`, this.address);
+    if (this.#closeCalls !== calls) throw wasClosed(this.address);
   }
 
   #start(): Deferred<void> {
     this.#failures.noteStart();
     const client = createClient(this.#options, this.#presence);
     this.#client = client;
+    this.#news.noteStart(client);
     this.#attempts = ConnectionAttempts.from(client, this.#options, (error) => {
       this.#failures.noteError(error);
       this.#onDisconnected(false);
@@ -218,6 +216,7 @@ export class BrokerConnection {
       onConnect: (connack) => this.#onConnect(client, connack),
       onReconnect: () => {
         this.#failures.noteAttempt();
+        this.#news.noteAttempt();
         this.#state.enter(MqttStatus.RECONNECTING);
       },
       onDisconnect: (packet) => this.#onDisconnect(client, packet),
@@ -237,9 +236,11 @@ export class BrokerConnection {
   }
 
   #onConnect(client: MqttClient, connack: IConnackPacket): void {
-    this.#logger.log(`Connected to ${describeServer(client, this.address)}`);
+    const session = toSession(client, connack);
+    this.#news.noteConnect(client, session);
+    this.#logger.log(`Connected to ${this.identity.broker}`);
     this.#state.enter(MqttStatus.CONNECTED);
-    this.#session.start(toSession(client, connack));
+    this.#session.start(session);
   }
 
   async #begin(session: Session): Promise<void> {
@@ -277,7 +278,7 @@ export class BrokerConnection {
     const lost = this.#session.lose();
     this.subscriptions.end();
     this.#publisher.onLost();
-    if (lost) this.#failures.noteLoss(this.#isFirst);
+    if (lost) this.#news.noteEnd(this.#failures.noteLoss(this.#isFirst));
     this.#onDisconnected(lost);
   }
 
@@ -321,6 +322,7 @@ export class BrokerConnection {
     this.subscriptions.reset();
     this.#users.clear(error);
     await this.#publisher.end(client, CLOSE_TIMEOUT_MS);
+    this.#news.noteEnd();
     this.#state.enter(MqttStatus.CLOSED);
     opening?.reject(error);
   }

@@ -62,15 +62,17 @@ export class ConnectionFailures {
     else this.#logger.warn(`The broker closes the connection (${reason})`);
   }
 
-  noteLoss(isFirst: boolean): void {
+  /** Why the connection was lost. */
+  noteLoss(isFirst: boolean): Error {
     const { address } = this.#settings;
     const cause = this.#lastError;
-    if (cause instanceof MqttTransportError || (isFirst && cause !== undefined)) return;
+    if (cause instanceof MqttTransportError || (isFirst && cause !== undefined)) return this.toError();
     const why = cause && ` (${describeError(cause)})`;
     const message = isFirst
       ? `The broker at ${address} closed the connection while subscribing: not allowed?`
       : `Lost the connection to ${address}${why ?? ''}`;
     this.#lastError = new ConnectionError(message, address, undefined, { cause });
+    return this.toError();
   }
 
   /** An attempt begins; what fails from now on has another reason than what failed before. */

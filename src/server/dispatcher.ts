@@ -1,3 +1,6 @@
+import type { ConnectionIdentity } from '../diagnostics/connection-identity.js';
+import { drops } from '../diagnostics/drop-event.js';
+import { handling } from '../diagnostics/trace-handling.js';
 import type { InboundMessage } from '../message/inbound-message.js';
 import { decodeCancellation } from '../message/cancellation.js';
 import { ACKNOWLEDGE, WITHHOLD } from '../message/decision.js';
@@ -21,6 +24,7 @@ interface DispatcherSettings extends IncomingSettings {
   /** What takes the cancellations of requests. */
   readonly cancellations: HandlerRoute | undefined;
   readonly log: OutcomeLog;
+  readonly connection: () => ConnectionIdentity;
 }
 
 const OVERLOADED: Reply = { kind: 'error', error: { status: 'error', message: 'The service is overloaded' } };
@@ -67,10 +71,12 @@ export class Dispatcher {
     }
     const incoming = readIncoming(message, this.#settings);
     const decision = new JointDecision(handlers, message.settle);
-    for (const route of events) this.#submit({ route, message, incoming, decide: decision.vote() });
+    const arrivedAt = handling.hasSubscribers ? performance.now() : undefined;
+    for (const route of events)
+      this.#submit({ route, message, incoming, decide: decision.vote(), arrivedAt });
     if (responder === undefined) return;
     const opened = this.#open(responder, incoming, message);
-    this.#submit({ route: responder, message, incoming: opened, decide: decision.vote() });
+    this.#submit({ route: responder, message, incoming: opened, decide: decision.vote(), arrivedAt });
   }
 
   /** From here on the request can be cancelled. */
@@ -106,6 +112,12 @@ export class Dispatcher {
     if (route.kind === 'message') this.#refuse(job);
     if (decide(WITHHOLD) && message.packet.qos > 0) return; // the broker still has it
     this.#settings.log.dropped(message);
+    if (drops.hasSubscribers) this.#tellOfDrop(job);
+  }
+
+  #tellOfDrop({ message: { topic, packet }, route }: Job): void {
+    const connection = this.#settings.connection();
+    drops.publish({ connection, topic, qos: packet.qos, handler: route.name, filter: route.filter.source });
   }
 
   /** A requester should not wait for what will never come. */

@@ -1,5 +1,9 @@
 import { setTimeout } from 'node:timers/promises';
 import { isObservable, lastValueFrom } from 'rxjs';
+import type { ConnectionIdentity } from '../diagnostics/connection-identity.js';
+import type { HandleFacts } from '../diagnostics/handle-event.js';
+import { retries } from '../diagnostics/retry-event.js';
+import { handling, traceHandling } from '../diagnostics/trace-handling.js';
 import { WITHHOLD, type Decision } from '../message/decision.js';
 import type { InboundMessage } from '../message/inbound-message.js';
 import type { Reply } from '../message/reply.js';
@@ -21,6 +25,8 @@ export interface Job {
   readonly incoming: Incoming | Promise<Incoming>;
   /** Takes the handler's decision; the first one counts. */
   readonly decide: (decision: Decision) => boolean;
+  /** When, on the clock of `performance`; `undefined` if nobody wants to know. */
+  readonly arrivedAt: number | undefined;
 }
 
 interface RunnerSettings {
@@ -34,6 +40,7 @@ interface RunnerSettings {
   readonly closing: AbortSignal;
   /** Whether the broker keeps what is unacknowledged. */
   readonly keepsSession: boolean;
+  readonly connection: () => ConnectionIdentity;
 }
 
 /** Runs a handler for a message: decode, handle, reply; and again, as its policy says. */
@@ -51,6 +58,7 @@ export class HandlerRunner {
       const delayMs =
         outcome.kind === 'failed' ? retryDelayMs(job.route.policy, attempt, outcome.error) : undefined;
       if (delayMs === undefined) return this.#settings.conclude(job, outcome, attempt);
+      if (retries.hasSubscribers) this.#tellOfRetry(job, outcome, attempt, delayMs);
       if (await this.#pause(delayMs)) continue;
       return this.#leave(job) ? undefined : this.#settings.conclude(job, outcome, attempt);
     }
@@ -74,12 +82,34 @@ export class HandlerRunner {
   }
 
   #proceed(job: Job, incoming: Incoming, attempt: number): Outcome | Promise<Outcome> {
+    const context = this.#createContext(job, incoming, attempt);
+    if (!handling.hasSubscribers) return this.#runOnce(job, incoming, context);
+    return traceHandling(this.#factsOf(job, context), () => this.#runOnce(job, incoming, context));
+  }
+
+  #createContext({ route, message, decide }: Job, incoming: Incoming, attempt: number): MqttContext {
+    const { metadata, request } = incoming;
+    const lifetime = request ?? this.#settings.lifetime;
+    const source = { filter: route.filter, metadata, decide, attempt, lifetime };
+    return new MqttContext([message.topic, message.packet], source);
+  }
+
+  #factsOf(job: Job, context: MqttContext): HandleFacts {
+    const { name: handler, kind, filter } = job.route;
+    const isFirst = context.attempt === 1 && job.arrivedAt !== undefined;
+    const waitedMs = isFirst ? performance.now() - job.arrivedAt : undefined;
+    const connection = this.#settings.connection();
+    const { source, shareName } = filter;
+    return { connection, delivery: job, handler, kind, filter: source, shareName, context, waitedMs };
+  }
+
+  #runOnce(job: Job, incoming: Incoming, context: MqttContext): Outcome | Promise<Outcome> {
     const { reply, request } = incoming;
     if (job.route.kind === 'message' && reply !== undefined && 'invalid' in reply)
       return { kind: 'unanswerable', reason: reply.invalid };
     return request === undefined
-      ? this.#decodeAndHandle(job, incoming, attempt)
-      : this.#answer(job, request, () => this.#decodeAndHandle(job, incoming, attempt));
+      ? this.#decodeAndHandle(job, incoming, context)
+      : this.#answer(job, request, () => this.#decodeAndHandle(job, incoming, context));
   }
 
   /** Runs a request, unless it is too late, or it came before and its replies are known. */
@@ -99,18 +129,15 @@ export class HandlerRunner {
     return run().finally(() => answered.end(key, known));
   }
 
-  #decodeAndHandle(job: Job, incoming: Incoming, attempt: number): Promise<Outcome> {
-    const { route, message } = job;
-    const { metadata, request } = incoming;
+  #decodeAndHandle({ route }: Job, incoming: Incoming, context: MqttContext): Promise<Outcome> {
+    const { request } = incoming;
     let data: unknown;
     try {
       data = incoming.decode(route.codec);
     } catch (error) {
       return undecodable(error, request);
     }
-    const lifetime = request ?? this.#settings.lifetime;
-    const source = { filter: route.filter, metadata, decide: job.decide, attempt, lifetime };
-    return this.#handle(route, data, new MqttContext([message.topic, message.packet], source), request);
+    return this.#handle(route, data, context, request);
   }
 
   async #handle(
@@ -129,6 +156,18 @@ export class HandlerRunner {
     } catch (error) {
       return request === undefined ? { kind: 'failed', error } : answerFailure(error, request);
     }
+  }
+
+  #tellOfRetry({ route, message }: Job, outcome: Outcome, attempts: number, delayMs: number): void {
+    retries.publish({
+      connection: this.#settings.connection(),
+      topic: message.topic,
+      handler: route.name,
+      filter: route.filter.source,
+      attempts,
+      delayMs,
+      error: 'error' in outcome ? outcome.error : undefined,
+    });
   }
 
   /** Whether the message can be left to the broker, which delivers it again in a kept session. */

@@ -10,6 +10,7 @@ import type { MqttClient } from 'mqtt';
 import type { Observable } from 'rxjs';
 import type { BrokerConnection } from '../connection/broker-connection.js';
 import { connectionFor } from '../connection/connection-for.js';
+import { HealthReports } from '../connection/health-reports.js';
 import type { MqttStatus } from '../connection/mqtt-status.js';
 import type { Session } from '../connection/session.js';
 import type { InboundMessage } from '../message/inbound-message.js';
@@ -53,6 +54,11 @@ export class ServerMqtt extends Server<MqttEvents, MqttStatus> implements Custom
     receive: (message: InboundMessage, routes: readonly HandlerRoute[]) =>
       this.#pipeline?.dispatcher.dispatch(message, routes),
   };
+  readonly #reports = new HealthReports(() => ({
+    role: 'server',
+    connection: this.#connection.identity,
+    health: this.health(),
+  }));
   #routes: readonly HandlerRoute[] = [];
   #clientId = '';
   #pipeline: Pipeline | undefined;
@@ -182,6 +188,7 @@ export class ServerMqtt extends Server<MqttEvents, MqttStatus> implements Custom
       keepsSession,
       cancellations,
       responderName: () => this.#options.responderName ?? this.#clientId,
+      connection: () => this.#connection.identity,
       publish: (topic, payload, options) => this.#connection.publish(topic, payload, options),
       normalizePattern: (pattern) => this.normalizePattern(pattern as string),
       withHooks: (context, run) => this.#withHooks(context, run),
@@ -193,6 +200,7 @@ export class ServerMqtt extends Server<MqttEvents, MqttStatus> implements Custom
 
   async #start(routes: readonly HandlerRoute[]): Promise<void> {
     const { subscriptions } = this.#connection;
+    this.#reports.open();
     try {
       await subscriptions.add(this.#user, routes).catch(unlessConnectionLost);
       await this.#connection.open(this.#user);
@@ -200,6 +208,7 @@ export class ServerMqtt extends Server<MqttEvents, MqttStatus> implements Custom
     } catch (error) {
       subscriptions.forget(routes);
       await this.#connection.close(this.#user);
+      this.#reports.close();
       throw error;
     }
   }
@@ -219,6 +228,7 @@ export class ServerMqtt extends Server<MqttEvents, MqttStatus> implements Custom
     await this.#connection.close(this.#user);
     subscriptions.forget(this.#routes);
     this.#pipeline = undefined;
+    this.#reports.close();
   }
 
   /**
