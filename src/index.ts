@@ -42,7 +42,7 @@ export type { ReconnectOptions } from './connection/back-off.js';
 export type { Credentials, RefreshCredentials } from './connection/refresh-credentials.js';
 export type { HandleAuth } from './connection/handle-auth.js';
 export type { PresenceOptions } from './connection/presence.js';
-export type { BrokerLimits, OfflineOptions } from './connection/outgoing-options.js';
+export type { BrokerLimits, OfflineOptions, OutboxOptions } from './connection/outgoing-options.js';
 export { mqttChannels } from './diagnostics/mqtt-channels.js';
 export type { ConnectionIdentity } from './diagnostics/connection-identity.js';
 export type { ConnectEvent, DisconnectEvent, ReconnectEvent } from './diagnostics/connection-events.js';

@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { ClientProxy, type MqttEvents, type ReadPacket, type WritePacket } from '@nestjs/microservices';
 import type { MqttClient } from 'mqtt';
-import { Observable, Subscription, type Observer, type TeardownLogic, type Unsubscribable } from 'rxjs';
+import { Observable, type Observer, type Unsubscribable } from 'rxjs';
 import type { BrokerConnection } from '../connection/broker-connection.js';
 import { connectionFor } from '../connection/connection-for.js';
 import { HealthReports } from '../connection/health-reports.js';
@@ -22,6 +22,11 @@ import { withMetadata } from './with-metadata.js';
 import { SendRequest, type ReplyConversion } from './send-request.js';
 
 type CallPacket = ReadPacket & { readonly metadata?: Readonly<Record<string, string>> };
+
+/** Since Nest 12.1. */
+interface DispatchHook {
+  readonly onDispatchHook?: (packet: CallPacket) => void;
+}
 
 const DEFAULT_TIMEOUT_MS = 30_000;
 
@@ -53,6 +58,7 @@ export class ClientMqtt extends ClientProxy<MqttEvents> {
     toResponse: (value) => this.serializeResponse(value) as unknown,
     toError: (error) => this.serializeError(error),
   };
+  #isEmitting = false;
 
   /** @throws {ConfigurationError} if an option is wrong */
   constructor(options: ClientMqttOptions = {}) {
@@ -83,10 +89,11 @@ export class ClientMqtt extends ClientProxy<MqttEvents> {
    * Sends a request when it is subscribed to, and emits the replies. Unsubscribing stops the handler.
    * @param data a value, or an `MqttRecord` of one
    */
-  override send<TResult = unknown, TInput = unknown>(pattern: unknown, data: TInput): Observable<TResult> {
+  // oxlint-disable-next-line typescript/no-explicit-any -- Nest's own signature, which the types of its users build on
+  override send<TResult = any, TInput = any>(pattern: unknown, data: TInput): Observable<TResult> {
     if (isNil(pattern) || isNil(data)) return super.send(pattern, data); // which fails
     return new Observable((observer: Observer<unknown>) =>
-      this.#whenOpen(observer, () => this.#request(this.#toPacket(pattern, data), observer)),
+      this.#request(this.#toPacket(pattern, data), observer),
     ) as Observable<TResult>;
   }
 
@@ -111,13 +118,11 @@ export class ClientMqtt extends ClientProxy<MqttEvents> {
     if (isNil(pattern) || isNil(data)) return super.send(pattern, data); // which fails
     checkMax(max);
     checkTimeout(timeoutMs);
-    return new Observable<ResponderReply>((observer) =>
-      this.#whenOpen(observer, () => {
-        const call = this.#toCall(this.#toPacket(pattern, data));
-        const limitMs = timeoutMs ?? call.options.timeoutMs ?? this.#timeoutMs;
-        return this.#requester.request(call, new GatherRequest(call.topic, limitMs, max, observer));
-      }),
-    ) as Observable<ResponderReply<TResult>>;
+    return new Observable<ResponderReply>((observer) => {
+      const call = this.#toCall(this.#toPacket(pattern, data));
+      const limitMs = timeoutMs ?? call.options.timeoutMs ?? this.#timeoutMs;
+      return this.#requester.request(call, new GatherRequest(call.topic, limitMs, max, observer));
+    }) as Observable<ResponderReply<TResult>>;
   }
 
   /**
@@ -159,8 +164,20 @@ export class ClientMqtt extends ClientProxy<MqttEvents> {
    * @throws {ConnectionError} if the broker cannot be reached or refuses the connection
    */
   override async connect(): Promise<void> {
-    await this.#connection.open(this.#requester);
-    if (this.#connection.isOpen) this.#reports.open(); // it may have been closed at once
+    const [connection, requester] = [this.#connection, this.#requester];
+    await this.#reports.openAfter(
+      this.#isEmitting ? connection.begin(requester) : connection.open(requester),
+    );
+  }
+
+  /** With an outbox a message does not wait for the first connection in memory, but on disk. */
+  override emit<TResult = unknown, TInput = unknown>(pattern: unknown, data: TInput): Observable<TResult> {
+    this.#isEmitting = this.#connection.hasOutbox;
+    try {
+      return super.emit(pattern, data); // calls connect() at once
+    } finally {
+      this.#isEmitting = false;
+    }
   }
 
   /** Disconnects; requests that wait for a reply fail with a {@link ConnectionError}, and their handlers are stopped. */
@@ -222,7 +239,7 @@ export class ClientMqtt extends ClientProxy<MqttEvents> {
   }
 
   async #publishEvent(call: OutboundCall): Promise<void> {
-    const publication = await this.#requester.dialect.encodeEvent(call);
+    const publication = await this.#requester.eventDialect.encodeEvent(call);
     await this.#publisher.publish(call.topic, publication, call.options);
   }
 
@@ -232,21 +249,10 @@ export class ClientMqtt extends ClientProxy<MqttEvents> {
     return this.#requester.request(call, new SendRequest(call.topic, timeoutMs, observer, this.#conversion));
   }
 
-  /** Connects first, if need be. */
-  #whenOpen(observer: Observer<never>, start: () => Unsubscribable): TeardownLogic {
-    if (this.#connection.isOpen) return start();
-    const waiting = new Subscription();
-    this.connect().then(
-      () => waiting.closed || waiting.add(guarded(start, observer)),
-      (error: unknown) => observer.error(error),
-    );
-    return waiting;
-  }
-
   /** As Nest's own, with what a dispatch hook attaches. */
   #toPacket(pattern: unknown, data: unknown): CallPacket {
     const packet: CallPacket = { pattern, data };
-    (this.onDispatchHook as typeof this.onDispatchHook | undefined)?.(packet); // since Nest 12.1
+    (this as unknown as DispatchHook).onDispatchHook?.(packet);
     return packet;
   }
 
@@ -255,15 +261,6 @@ export class ClientMqtt extends ClientProxy<MqttEvents> {
     const pattern: unknown = packet.pattern;
     const topic = this.normalizePattern(packet.pattern as string);
     return { topic, pattern, data, options, metadata: packet.metadata, packet };
-  }
-}
-
-function guarded(start: () => Unsubscribable, observer: Observer<never>): TeardownLogic {
-  try {
-    return start();
-  } catch (error) {
-    observer.error(error);
-    return undefined;
   }
 }
 

@@ -1,6 +1,7 @@
 import type { BrokerConnection } from '../connection/broker-connection.js';
 import type { PublishReceipt } from '../connection/publisher.js';
 import type { MqttRecordOptions, PublishProperties } from '../message/mqtt-record.js';
+import { mergeUserProperties } from '../message/user-properties.js';
 import type { ClientMqttOptions } from './client-options.js';
 import type { OutboundPublication } from './request-dialect.js';
 
@@ -29,12 +30,17 @@ export class ClientPublisher {
   #merge(own: PublishProperties = {}, { properties: given }: MqttRecordOptions): PublishProperties {
     if (given === undefined && this.#userProperties === undefined) return own;
     const { responseTopic, correlationData } = own;
+    const userProperties = mergeUserProperties(
+      this.#userProperties,
+      own.userProperties,
+      given?.userProperties,
+    );
     return {
       ...own,
       ...given,
       ...(responseTopic !== undefined && { responseTopic }),
       ...(correlationData !== undefined && { correlationData }),
-      userProperties: { ...this.#userProperties, ...own.userProperties, ...given?.userProperties },
+      ...(userProperties !== undefined && { userProperties }),
     };
   }
 }

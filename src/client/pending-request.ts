@@ -1,7 +1,6 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { Unsubscribable } from 'rxjs';
 import type { RequestTrace } from '../diagnostics/request-trace.js';
-import { createRequestId } from './request-id.js';
 import type { Reply } from '../message/reply.js';
 
 /**
@@ -9,7 +8,8 @@ import type { Reply } from '../message/reply.js';
  * them should be small.
  */
 export abstract class PendingRequest extends AsyncResource implements Unsubscribable {
-  readonly id = createRequestId();
+  /** Given with the first use. */
+  id = '';
   /** On the clock of {@link PendingRequests}. */
   expiresAt = 0;
   /** Whether responders may know of it. */

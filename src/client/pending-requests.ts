@@ -38,9 +38,9 @@ export class PendingRequests {
     return this.#get(id) !== undefined;
   }
 
-  /** Tells of all that were sent, without ending them. */
-  abandonAll(): void {
-    for (const { id, sent } of this.#all()) if (sent) this.#onWorkInVain(id);
+  /** Those that responders may know of. */
+  sentIds(): string[] {
+    return this.#all().flatMap(({ id, sent }) => (sent ? [id] : []));
   }
 
   /** Hands a reply to its request, which a last one ends. Replies to a request that has ended are dropped. */
@@ -55,6 +55,7 @@ export class PendingRequests {
     } catch (error) {
       this.#end(request);
       failSafely(request, error); // a `serializeResponse` that throws
+      if (!isLast) this.#onWorkInVain(id);
     }
     if (isLast && request.many) this.#onWorkInVain(id);
   }

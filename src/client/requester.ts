@@ -11,14 +11,17 @@ import { ConnectionError, describeError, NoRespondersError, printable } from '..
 import { DEFAULT_CANCEL_TOPIC } from '../message/cancellation.js';
 import { ACKNOWLEDGE } from '../message/decision.js';
 import type { InboundMessage } from '../message/inbound-message.js';
+import type { Reply } from '../message/reply.js';
 import { topicNameProblem } from '../topic/topic-name.js';
 import { withClientId } from '../topic/with-client-id.js';
+import { CancellationPublisher } from './cancellation-publisher.js';
 import type { ClientMqttOptions } from './client-options.js';
 import type { ClientPublisher } from './client-publisher.js';
 import { createDialect } from './create-dialect.js';
 import type { PendingRequest } from './pending-request.js';
 import { PendingRequests } from './pending-requests.js';
 import { ReplySubscriptions } from './reply-subscriptions.js';
+import { RequestIds } from './request-ids.js';
 import type { InboundReply, OutboundCall, OutboundPublication, RequestDialect } from './request-dialect.js';
 import { withMetadata } from './with-metadata.js';
 
@@ -31,7 +34,9 @@ export class Requester implements ConnectionUser, Subscriber {
   readonly #options: ClientMqttOptions;
   readonly #logger: Logger;
   readonly #pending = new PendingRequests((id) => this.#cancel(id));
+  readonly #cancellations: CancellationPublisher;
   readonly #replies: ReplySubscriptions;
+  readonly #ids = new RequestIds();
   #dialect: RequestDialect | undefined;
   #cancelTopic: string | undefined;
   #strayReplyReported = false;
@@ -47,6 +52,10 @@ export class Requester implements ConnectionUser, Subscriber {
     this.#publisher = publisher;
     this.#options = options;
     this.#logger = logger;
+    this.#cancellations = new CancellationPublisher(
+      (topic, publication, qos) => publisher.publish(topic, publication, { qos }),
+      logger,
+    );
     this.#replies = new ReplySubscriptions(connection, this, (error) => this.#pending.failAll(error));
   }
 
@@ -54,7 +63,12 @@ export class Requester implements ConnectionUser, Subscriber {
     return this.#pending.size;
   }
 
-  /** How requests and events look on the wire. */
+  /** How events look on the wire, also before there is a connection. */
+  get eventDialect(): Pick<RequestDialect, 'encodeEvent'> {
+    return this.#dialect ?? createDialect(this.#options, this.#connection.protocolVersion, '');
+  }
+
+  /** How requests look on the wire. */
   get dialect(): RequestDialect {
     if (this.#dialect === undefined) throw new ConnectionError('Not connected', this.#connection.address);
     return this.#dialect;
@@ -95,6 +109,7 @@ export class Requester implements ConnectionUser, Subscriber {
 
   /** Never throws: what goes wrong fails the request. Unsubscribing from it gives it up. */
   request(call: OutboundCall, request: PendingRequest): Unsubscribable {
+    request.id = this.#ids.next();
     this.#pending.add(request);
     if (requesting.hasSubscribers) this.#startTraced(call, request);
     else this.#start(call, request);
@@ -115,22 +130,24 @@ export class Requester implements ConnectionUser, Subscriber {
 
   #start(call: OutboundCall, request: PendingRequest): void {
     try {
-      const sending = this.#replies.isGranted(call.topic, this.#dialect)
-        ? this.#send(call, request)
-        : this.#sendWhenReady(call, request);
+      const sending =
+        this.#connection.isOpenFor(this) && this.#replies.isGranted(call.topic, this.#dialect)
+          ? this.#send(call, request)
+          : this.#sendWhenReady(call, request);
       sending?.catch((error: unknown) => this.#pending.fail(request.id, error));
     } catch (error) {
       this.#pending.fail(request.id, error);
     }
   }
 
-  /** Tells the responders that nobody will wait any more. */
+  /** Tells the responders that nobody will wait any more: the connection is about to be closed. */
   cancelAll(): void {
-    this.#pending.abandonAll();
+    for (const id of this.#pending.sentIds()) this.#cancel(id, true);
   }
 
   async #sendWhenReady(call: OutboundCall, request: PendingRequest): Promise<void> {
     checkCall(call, request);
+    await this.#connection.open(this);
     await this.#replies.ensure(this.dialect.replyTopic(call.topic));
     await this.#send(call, request);
   }
@@ -155,21 +172,31 @@ export class Requester implements ConnectionUser, Subscriber {
     if (noMatchingSubscribers) this.#pending.fail(request.id, new NoRespondersError(call.topic));
   }
 
-  /** One that is lost does not matter: the responder knows the deadline. */
-  #cancel(id: string): void {
+  #cancel(id: string, isLastChance = false): void {
     const publication = this.#dialect?.encodeCancellation(id);
     if (publication === undefined || this.#cancelTopic === undefined) return;
-    this.#publisher.publish(this.#cancelTopic, publication, {}).catch(() => undefined);
+    const cancellation = { topic: this.#cancelTopic, publication };
+    if (isLastChance) this.#cancellations.publishLast(cancellation);
+    else this.#cancellations.publish(cancellation);
   }
 
   #take(message: InboundMessage, inbound: InboundReply | undefined): void {
     if (inbound === undefined) this.#reportStrayReply(message);
     else if (this.#pending.has(inbound.id)) this.#deliver(inbound);
-    else if (!inbound.isLast) this.#cancel(inbound.id); // a stream that did not hear that nobody listens
+    else if (!inbound.isLast && this.#ids.isOwn(inbound.id)) this.#cancel(inbound.id); // a stream that did not hear that nobody listens
   }
 
-  #deliver({ id, responder, decode }: InboundReply): void {
-    this.#pending.deliver(id, decoded(decode), responder);
+  /** What cannot be read fails its request, and whoever goes on answering it is told. */
+  #deliver({ id, responder, isLast, decode }: InboundReply): void {
+    let reply: Reply;
+    try {
+      reply = decode();
+    } catch (error) {
+      this.#pending.deliver(id, { kind: 'error', error }, responder);
+      if (!isLast && !this.#pending.has(id)) this.#cancel(id);
+      return;
+    }
+    this.#pending.deliver(id, reply, responder);
   }
 
   /** One line at all. */
@@ -177,14 +204,6 @@ export class Requester implements ConnectionUser, Subscriber {
     if (this.#strayReplyReported) return;
     this.#strayReplyReported = true;
     this.#logger.warn(printable(`Dropped a message on "${topic}" that is no reply; others are not reported`));
-  }
-}
-
-function decoded(decode: InboundReply['decode']): ReturnType<InboundReply['decode']> {
-  try {
-    return decode();
-  } catch (error) {
-    return { kind: 'error', error };
   }
 }
 

@@ -59,9 +59,15 @@ export class SerializedDialect implements RequestDialect {
         unknown
       >;
       const { properties = {} } = packet;
-      return withId(correlationId ?? reply['id'], () => fromNestReply(reply), responderOf(properties));
+      const isLast = reply['isDisposed'] === true || (reply['err'] ?? undefined) !== undefined;
+      return withId(
+        correlationId ?? reply['id'],
+        isLast,
+        () => fromNestReply(reply),
+        responderOf(properties),
+      );
     } catch (error) {
-      return withId(correlationId ?? idOf(value), () => {
+      return withId(correlationId ?? idOf(value), false, () => {
         throw error; // to the request
       });
     }
@@ -76,8 +82,13 @@ export class SerializedDialect implements RequestDialect {
   }
 }
 
-function withId(id: unknown, decode: () => Reply, responder?: string): InboundReply | undefined {
-  return typeof id === 'string' ? { id, decode, responder, isLast: true } : undefined;
+function withId(
+  id: unknown,
+  isLast: boolean,
+  decode: () => Reply,
+  responder?: string,
+): InboundReply | undefined {
+  return typeof id === 'string' ? { id, decode, responder, isLast } : undefined;
 }
 
 function idOf(value: unknown): unknown {

@@ -6,13 +6,11 @@ import type { ConnectionIdentity } from '../diagnostics/connection-identity.js';
 import type { MqttRecordOptions } from '../message/mqtt-record.js';
 import { BackOff } from './back-off.js';
 import { ConnectionAttempts } from './connection-attempts.js';
-import { notConnected, wasClosed } from './connection-ends.js';
 import { ConnectionFailures } from './connection-failures.js';
 import { describeBroker, toMqttJsOptions, type MqttConnectionOptions } from './connection-options.js';
 import { createClient } from './create-client.js';
 import { Deferred } from './deferred.js';
 import type { ConnectionHealth } from './connection-health.js';
-import { ConnectionNews } from './connection-news.js';
 import { ConnectionState } from './connection-state.js';
 import { ConnectionUsers, type ConnectionUser } from './connection-users.js';
 import { describeError } from './failure.js';
@@ -20,6 +18,7 @@ import { InboundPublishes } from './inbound-publishes.js';
 import { keepServerKeepAlive } from './keep-server-keep-alive.js';
 import { LiveSession } from './live-session.js';
 import { MqttStatus } from './mqtt-status.js';
+import { connectionClosed, notConnected } from './no-connection.js';
 import { Presence } from './presence.js';
 import { Publisher, type PublishReceipt } from './publisher.js';
 import { isSessionKept, toSession, type Session } from './session.js';
@@ -40,12 +39,11 @@ export class BrokerConnection {
   readonly subscriptions: Subscriptions;
   readonly #logger: Logger;
   readonly #options: MqttConnectionOptions;
-  readonly #state = new ConnectionState();
+  readonly #state: ConnectionState;
   readonly #failures: ConnectionFailures;
   readonly #publisher: Publisher;
   readonly #inbound = new InboundPublishes();
   readonly #session: LiveSession;
-  readonly #news: ConnectionNews;
   readonly #users = new ConnectionUsers();
   readonly #presence: Presence | undefined;
   readonly #eventListeners: { event: keyof MqttEvents; listener: MqttEvents[keyof MqttEvents] }[] = [];
@@ -68,10 +66,10 @@ export class BrokerConnection {
     BackOff.from(options);
     this.#options = options;
     this.address = describeBroker(options);
+    this.#state = new ConnectionState(this.address, this.protocolVersion);
     this.#failures = new ConnectionFailures(this.#logger, options);
-    this.#publisher = new Publisher(this.address, options);
+    this.#publisher = new Publisher(this.address, options, this.#logger);
     this.#presence = Presence.from(options, (...message) => this.publish(...message), this.#logger);
-    this.#news = new ConnectionNews(this.address, this.protocolVersion);
     this.subscriptions = createSubscriptions(options, {
       broker: this.address,
       logger: this.#logger,
@@ -80,7 +78,7 @@ export class BrokerConnection {
       identity: () => this.identity,
     });
     this.#session = new LiveSession(this.#logger, {
-      begin: (session) => this.#begin(session),
+      begin: (session) => this.#beginSession(session),
       onReady: (session) => this.#onReady(this.#connected(), session),
       onFailed: (error) => this.#onRefused(error),
     });
@@ -97,11 +95,16 @@ export class BrokerConnection {
 
   /** Which connection it is, for who hears of it. */
   get identity(): ConnectionIdentity {
-    return this.#news.identity;
+    return this.#state.identity;
   }
 
   get protocolVersion(): 3 | 4 | 5 {
     return this.#options.protocolVersion ?? 4;
+  }
+
+  /** Whether messages may wait on disk. */
+  get hasOutbox(): boolean {
+    return this.#options.outbox !== undefined;
   }
 
   /** Whether the broker keeps what is subscribed and unacknowledged when the connection is lost. */
@@ -120,27 +123,34 @@ export class BrokerConnection {
    * @throws {SubscriptionError}
    */
   async open(user: ConnectionUser): Promise<void> {
+    const opening = await this.begin(user);
+    await opening.promise;
+    if (this.#session.current !== undefined) this.#users.introduce(user, this.#session.current);
+  }
+
+  /**
+   * Begins to connect, and resolves when messages can be published, which wait for the connection; with what `open()` waits for.
+   * @throws {ConfigurationError} if the outbox cannot be opened
+   */
+  async begin(user: ConnectionUser): Promise<Deferred<void>> {
     if (this.#closing !== undefined) await this.#afterClosing(this.#closing);
     if (this.#ended !== undefined) throw this.#ended;
+    const loading = this.#publisher.load();
+    if (loading !== undefined) await this.#afterClosing(loading);
     this.#users.add(user);
-    this.#opening ??= this.#start();
-    await this.#opening.promise;
-    if (this.#session.current !== undefined) this.#users.introduce(user, this.#session.current);
+    return (this.#opening ??= this.#start());
   }
 
   /** The last of its users disconnects, after what is on its way out, within 5 s. What is not published by then fails. */
   async close(user: ConnectionUser): Promise<void> {
-    const error = wasClosed(this.address);
-    if (this.#users.leave(user, error)) return;
-    await this.closeForAll();
+    if (!this.#users.leave(user, connectionClosed(this.address))) await this.closeForAll();
   }
 
-  /** For all of its users. */
   async closeForAll(): Promise<void> {
     this.#closeCalls++;
     this.#inbound.flush();
     this.#ended = undefined;
-    await this.#end(wasClosed(this.address));
+    await this.#end(connectionClosed(this.address));
   }
 
   /** Whether there is a session in which everything is subscribed. */
@@ -148,9 +158,9 @@ export class BrokerConnection {
     return this.#session.isReady;
   }
 
-  /** Whether `open()` has resolved, and the connection is not closed. */
-  get isOpen(): boolean {
-    return this.#opening?.pending === false;
+  /** Whether `open()` has resolved for a user, and the connection is not closed. */
+  isOpenFor(user: ConnectionUser): boolean {
+    return this.#opening?.pending === false && this.#users.has(user);
   }
 
   /**
@@ -191,14 +201,15 @@ export class BrokerConnection {
   async #afterClosing(closing: Promise<void>): Promise<void> {
     const calls = this.#closeCalls;
     await closing;
-    if (this.#closeCalls !== calls) throw wasClosed(this.address);
+    if (this.#closeCalls !== calls) throw connectionClosed(this.address);
   }
 
   #start(): Deferred<void> {
     this.#failures.noteStart();
-    const client = createClient(this.#options, this.#presence);
+    const { outgoingStore } = this.#publisher;
+    const client = createClient({ ...this.#options, outgoingStore }, this.#presence);
     this.#client = client;
-    this.#news.noteStart(client);
+    this.#state.begin(client);
     this.#attempts = ConnectionAttempts.from(client, this.#options, (error) => {
       this.#failures.noteError(error);
       this.#onDisconnected(false);
@@ -216,11 +227,13 @@ export class BrokerConnection {
       onConnect: (connack) => this.#onConnect(client, connack),
       onReconnect: () => {
         this.#failures.noteAttempt();
-        this.#news.noteAttempt();
-        this.#state.enter(MqttStatus.RECONNECTING);
+        this.#state.attempt();
       },
       onDisconnect: (packet) => this.#onDisconnect(client, packet),
-      onError: (error) => this.#onError(client, error),
+      onError: (error) => {
+        this.#failures.noteError(error);
+        if (client.connected) this.#logger.error(describeError(error));
+      },
       onClose: () => this.#onClose(),
       onSent: ({ cmd }) => cmd === 'disconnect' && this.#inbound.end(),
       onReceived: (packet) => {
@@ -237,13 +250,12 @@ export class BrokerConnection {
 
   #onConnect(client: MqttClient, connack: IConnackPacket): void {
     const session = toSession(client, connack);
-    this.#news.noteConnect(client, session);
+    this.#state.connect(client, session);
     this.#logger.log(`Connected to ${this.identity.broker}`);
-    this.#state.enter(MqttStatus.CONNECTED);
     this.#session.start(session);
   }
 
-  async #begin(session: Session): Promise<void> {
+  async #beginSession(session: Session): Promise<void> {
     this.#users.introduceAll(session);
     await this.subscriptions.begin(session);
   }
@@ -269,16 +281,11 @@ export class BrokerConnection {
     if (this.#failures.end !== undefined) client.stream.destroy(); // nothing more is sent on it
   }
 
-  #onError(client: MqttClient, error: Error): void {
-    this.#failures.noteError(error);
-    if (client.connected) this.#logger.error(describeError(error));
-  }
-
   #onClose(): void {
     const lost = this.#session.lose();
     this.subscriptions.end();
     this.#publisher.onLost();
-    if (lost) this.#news.noteEnd(this.#failures.noteLoss(this.#isFirst));
+    if (lost) this.#state.end(this.#failures.noteLoss(this.#isFirst));
     this.#onDisconnected(lost);
   }
 
@@ -286,13 +293,11 @@ export class BrokerConnection {
   #onDisconnected(lost: boolean): void {
     this.#state.noteError(this.#failures.toError());
     this.#state.enter(MqttStatus.CLOSED);
-    if (this.#attempts?.goOn !== true || this.#failures.isFinal(this.#isFirst)) {
-      void this.#giveUp(this.#isFirst); // does not reject
-      return;
-    }
+    const goesOn = this.#attempts?.goOn === true && !this.#failures.isFinal(this.#isFirst);
+    if (!goesOn) return void this.#giveUp(this.#isFirst); // does not reject
     if (lost) this.#users.tellOfLoss(this.#failures.toError());
     this.#failures.report(lost && !this.#isFirst);
-    this.#attempts.next();
+    this.#attempts?.next();
   }
 
   /** A failure that `open()` does not tell is told by the log, and to those who listen to errors. */
@@ -313,7 +318,7 @@ export class BrokerConnection {
 
   async #endClient(error: Error): Promise<void> {
     const [client, opening] = [this.#client, this.#opening];
-    if (client === undefined) return;
+    if (client === undefined) return this.#publisher.release();
     this.#attempts?.end();
     this.#presence?.goOffline(client, this.#session.current);
     this.#opening = undefined;
@@ -322,8 +327,7 @@ export class BrokerConnection {
     this.subscriptions.reset();
     this.#users.clear(error);
     await this.#publisher.end(client, CLOSE_TIMEOUT_MS);
-    this.#news.noteEnd();
-    this.#state.enter(MqttStatus.CLOSED);
+    this.#state.end();
     opening?.reject(error);
   }
 }

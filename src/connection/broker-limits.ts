@@ -71,7 +71,6 @@ export function refusalOf(
   }
   const problem = topicLimitProblem(limits, topic);
   if (problem !== undefined) return { problem, reasonCode: TOPIC_NAME_INVALID };
-  if (limits.maxPacketSize === Infinity) return undefined;
   const excess = packetSizeProblem(limits.maxPacketSize, protocolVersion, topic, payload, options);
   return excess === undefined ? undefined : { problem: excess, reasonCode: PACKET_TOO_LARGE };
 }

@@ -16,6 +16,11 @@ interface Settings {
   readonly serverCount: number;
 }
 
+/** How MQTT.js calls a CONNECT that is not answered within `connectTimeout`. */
+const UNANSWERED = 'connack timeout';
+/** For how long one may come late: TCP sends for minutes what has not arrived, and proxies keep it. */
+const LATE_MS = 300_000;
+
 /** Why there is no connection, as far as is known, what of it has been reported, and whether there is any sense in going on. */
 export class ConnectionFailures {
   readonly #logger: LoggerService;
@@ -27,6 +32,9 @@ export class ConnectionFailures {
   #attempts = 0;
   #refusals = 0;
   #answered = false;
+  /** How many CONNECTs were not answered, the last of them when: one that arrives late takes over our own session. */
+  #unanswered = 0;
+  #unansweredAt = 0;
 
   constructor(logger: LoggerService, options: MqttConnectionOptions) {
     this.#logger = logger;
@@ -45,6 +53,9 @@ export class ConnectionFailures {
 
   noteError(error: Error): void {
     this.#lastError = error;
+    if (error.message !== UNANSWERED) return;
+    this.#unanswered++;
+    this.#unansweredAt = performance.now();
   }
 
   /** The broker closes the connection, and says why. */
@@ -52,14 +63,22 @@ export class ConnectionFailures {
     const { reasonCode = 0 } = packet;
     const { address } = this.#settings;
     const reason = describeDisconnect(packet);
+    const isOurs = reasonCode === SESSION_TAKEN_OVER && this.#isFromLateConnect();
     const what =
-      reasonCode === SESSION_TAKEN_OVER
+      reasonCode === SESSION_TAKEN_OVER && !isOurs
         ? `Another client with the clientId "${clientId}" has taken over the session at ${address}`
         : `The broker at ${address} closed the connection`;
     const error = new ConnectionError(`${what} (${reason})`, address, reasonCode);
     this.#lastError = error;
-    if (isFinalDisconnect(reasonCode)) this.#end = error;
+    if (isFinalDisconnect(reasonCode) && !isOurs) this.#end = error;
     else this.#logger.warn(`The broker closes the connection (${reason})`);
+  }
+
+  /** Each takes over once. */
+  #isFromLateConnect(): boolean {
+    if (this.#unanswered === 0 || performance.now() - this.#unansweredAt > LATE_MS) return false;
+    this.#unanswered--;
+    return true;
   }
 
   /** Why the connection was lost. */

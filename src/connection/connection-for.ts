@@ -35,6 +35,7 @@ const OPTIONS_OF_THE_CONNECTION: readonly (keyof MqttConnectionOptions)[] = [
   'presence',
   'limits',
   'offline',
+  'outbox',
 ];
 
 /**

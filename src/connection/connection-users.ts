@@ -19,6 +19,11 @@ export class ConnectionUsers {
     return this.#sessions.size;
   }
 
+  /** Whether it knows of a session. */
+  has(user: ConnectionUser): boolean {
+    return this.#sessions.get(user) !== undefined;
+  }
+
   add(user: ConnectionUser): void {
     if (!this.#sessions.has(user)) this.#sessions.set(user, undefined);
   }

@@ -25,6 +25,7 @@ export interface HealthCollection {
 export class HealthReports {
   readonly #onCollect: (collection: unknown) => void;
   #open = false;
+  #closeCalls = 0;
 
   constructor(report: () => HealthReport) {
     this.#onCollect = (collection) => (collection as HealthCollection).add(report());
@@ -36,7 +37,15 @@ export class HealthReports {
     subscribe(mqttChannels.collect, this.#onCollect);
   }
 
+  /** From when something has succeeded, unless they are closed by then. */
+  async openAfter(opening: Promise<unknown>): Promise<void> {
+    const calls = this.#closeCalls;
+    await opening;
+    if (this.#closeCalls === calls) this.open();
+  }
+
   close(): void {
+    this.#closeCalls++;
     this.#open = false;
     unsubscribe(mqttChannels.collect, this.#onCollect);
   }

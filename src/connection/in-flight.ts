@@ -2,8 +2,12 @@ import type { MqttClient, Packet } from 'mqtt';
 import { isDirect, writeDirectly } from './direct-publish.js';
 import { PublishError } from '../errors.js';
 import { toBuffer, toMqttJs, type OutgoingMessage, type PublishReceipt } from './outgoing-message.js';
+import type { OutgoingStore } from './outgoing-store.js';
 import { describeReasonCode } from './reason-code.js';
 import { MESSAGE_REMOVED } from './replay-guard.js';
+
+/** What MQTT.js calls when the exchange of a message has ended. */
+type Settle = (error?: Error | null, packet?: Packet) => void;
 
 interface Unsettled {
   readonly reject: (error: Error) => void;
@@ -11,21 +15,26 @@ interface Unsettled {
   readonly volatile: boolean;
 }
 
-/** The Reason Code of a PUBACK or PUBREC: sections 3.4.2.1 and 3.5.2.1. */
+/** Of a PUBACK or PUBREC: sections 3.4.2.1 and 3.5.2.1. */
 const NO_MATCHING_SUBSCRIBERS = 0x10;
+/** Of a PUBCOMP: section 3.7.2.1. */
+const PACKET_IDENTIFIER_NOT_FOUND = 0x92;
 const TAKEN: PublishReceipt = { noMatchingSubscribers: false };
 const UNMATCHED: PublishReceipt = { noMatchingSubscribers: true };
 
 /** What was given to MQTT.js and is not written, or not acknowledged: MQTT.js forgets it when the client ends. */
 export class InFlight {
+  readonly #store: OutgoingStore;
   readonly #onRelease: () => void;
   readonly #unsettled = new Set<Unsettled>();
   /** The Packet Identifiers of messages that nobody is subscribed to: MQTT.js does not tell their callbacks. */
   readonly #unmatched = new Set<number>();
+  readonly #restored = new Map<number, Settle>();
   #unacknowledged = 0;
 
   /** @param onRelease called when one QoS 1 or QoS 2 message less is unacknowledged */
-  constructor(onRelease: () => void) {
+  constructor(store: OutgoingStore, onRelease: () => void) {
+    this.#store = store;
     this.#onRelease = onRelease;
   }
 
@@ -42,8 +51,15 @@ export class InFlight {
 
   /** @throws what MQTT.js throws; the message has failed then, and half of it may have been written */
   send(client: MqttClient, message: OutgoingMessage): void {
-    if (isDirect(client, message.options)) this.#write(client, message);
-    else this.#publish(client, message);
+    if (!isDirect(client, message.options)) {
+      this.#publish(client, message);
+      return;
+    }
+    try {
+      this.#write(client, message);
+    } catch (error) {
+      message.reject(toPublishError(message.topic, error as Error)); // nothing of it was written
+    }
   }
 
   #write(client: MqttClient, { topic, payload, options, resolve, reject }: OutgoingMessage): void {
@@ -58,23 +74,31 @@ export class InFlight {
     });
   }
 
-  #publish(client: MqttClient, { topic, payload, options, resolve, reject }: OutgoingMessage): void {
-    const unsettled = { reject, volatile: !options.qos };
-    const settle = (error?: Error | null, packet?: Packet): void => {
-      if (!this.#remove(unsettled)) return;
-      if (error) reject(toPublishError(topic, error));
-      else resolve(this.#isUnmatched(packet) ? UNMATCHED : TAKEN);
-      if (!unsettled.volatile) this.#onRelease();
-    };
-    this.#unsettled.add(unsettled);
-    if (!unsettled.volatile) this.#unacknowledged++;
+  #publish(client: MqttClient, message: OutgoingMessage): void {
+    const { topic, payload, options } = message;
+    const unsettled = this.#enter(message);
+    const settle = this.#settler(unsettled, message);
     try {
-      client.publish(topic, toBuffer(payload), toMqttJs(options), settle);
+      if (!this.#store.isPersistent) client.publish(topic, toBuffer(payload), toMqttJs(options), settle);
+      else this.#sendOnceWritten(client, message, settle);
     } catch (error) {
       this.#remove(unsettled);
-      reject(toPublishError(topic, error as Error));
+      message.reject(toPublishError(topic, error as Error));
       throw error;
     }
+  }
+
+  /** What was sent by a process before: MQTT.js will send it again, from the store. */
+  restore(messageId: number, message: OutgoingMessage): void {
+    this.#restored.set(messageId, this.#settler(this.#enter(message), message));
+  }
+
+  /** Tells MQTT.js whom to tell of what was restored. */
+  adopt({ outgoing }: MqttClient): void {
+    for (const [messageId, cb] of this.#restored) {
+      outgoing[messageId] = { volatile: false, cmd: 'publish', cb };
+    }
+    this.#restored.clear();
   }
 
   /** The connection was lost: MQTT.js sends again what is QoS 1 or 2. */
@@ -85,6 +109,37 @@ export class InFlight {
   failAll(error: Error): void {
     for (const unsettled of this.#unsettled) this.#fail(unsettled, error);
     this.#unmatched.clear();
+    this.#restored.clear();
+  }
+
+  #enter({ options, reject }: OutgoingMessage): Unsettled {
+    const unsettled = { reject, volatile: !options.qos };
+    this.#unsettled.add(unsettled);
+    if (!unsettled.volatile) this.#unacknowledged++;
+    return unsettled;
+  }
+
+  #settler(unsettled: Unsettled, { topic, resolve, reject }: OutgoingMessage): Settle {
+    return (error, packet) => {
+      if (!this.#remove(unsettled)) return;
+      if (error && !isAlreadyComplete(error)) reject(toPublishError(topic, error));
+      else resolve(this.#isUnmatched(packet) ? UNMATCHED : TAKEN);
+      if (!unsettled.volatile) this.#onRelease();
+    };
+  }
+
+  #sendOnceWritten(
+    client: MqttClient,
+    { topic, payload, options, number }: OutgoingMessage,
+    settle: Settle,
+  ): void {
+    const onFailed = (messageId: number, error: Error) => {
+      Reflect.deleteProperty(client.outgoing, messageId);
+      settle(error);
+    };
+    this.#store.as({ number, onFailed }, () =>
+      client.publish(topic, toBuffer(payload), toMqttJs(options), settle),
+    );
   }
 
   #fail(unsettled: Unsettled, error: Error): void {
@@ -101,6 +156,11 @@ export class InFlight {
   #isUnmatched(packet: Packet | undefined): boolean {
     return this.#unmatched.size > 0 && packet !== undefined && this.#unmatched.delete(packet.messageId!);
   }
+}
+
+/** The broker no longer knows a message whose PUBREL it has had: it was sent again, in the session that it was part of. */
+function isAlreadyComplete(error: Error & { readonly code?: unknown }): boolean {
+  return error.code === PACKET_IDENTIFIER_NOT_FOUND;
 }
 
 function toPublishError(topic: string, cause: Error & { readonly code?: unknown }): PublishError {

@@ -1,4 +1,5 @@
 import type { IClientPublishOptions } from 'mqtt';
+import type { IPublishPacket } from 'mqtt-packet';
 import type { MqttRecordOptions } from '../message/mqtt-record.js';
 import { presentProperties } from './present-properties.js';
 
@@ -13,6 +14,8 @@ export interface OutgoingMessage {
   readonly topic: string;
   readonly payload: Buffer | string;
   readonly options: MqttRecordOptions;
+  /** In the outbox, if it waited there. */
+  readonly number?: number | undefined;
   readonly resolve: (receipt: PublishReceipt) => void;
   readonly reject: (error: Error) => void;
 }
@@ -38,4 +41,14 @@ export function toMqttJs(given: MqttRecordOptions): IClientPublishOptions {
   const { qos = 0, retain = false, dup = false } = given;
   const properties = presentProperties(given.properties);
   return { qos, retain, dup, ...(properties && { properties }) };
+}
+
+/** Without the properties where there are none: MQTT 3.1.1. */
+export function toPacket(
+  { topic, payload, options }: Pick<OutgoingMessage, 'topic' | 'payload' | 'options'>,
+  protocolVersion: number | undefined,
+): IPublishPacket {
+  const { properties, ...flags } = toMqttJs(options);
+  const packet = { cmd: 'publish', topic, payload: toBuffer(payload), ...flags } as IPublishPacket;
+  return properties === undefined || protocolVersion !== 5 ? packet : { ...packet, properties };
 }

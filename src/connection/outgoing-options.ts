@@ -14,6 +14,11 @@ export interface OutgoingOptions {
   /** How much may wait to be sent: while there is no connection, or for the acknowledgements of what was sent before. */
   readonly offline?: OfflineOptions | undefined;
   /**
+   * Keeps QoS 1 and QoS 2 messages on disk until the broker has acknowledged them, so that they are sent after a crash. Needs the package
+   * `classic-level`. Default: memory only.
+   */
+  readonly outbox?: OutboxOptions | undefined;
+  /**
    * When a QoS 1 or QoS 2 message is given up over which the broker closes the connection: after so many connections in a row on
    * which it was sent again, and was the last thing that the broker saw. The one on which it was sent first does not
    * count, for others may be to blame. It fails with a {@link PublishError}. Default 3; `Infinity` for never, and nothing else is sent then.
@@ -29,6 +34,14 @@ export interface OfflineOptions {
   readonly maxBytes?: number | undefined;
   /** `reject` fails the new message, `drop-oldest` those that have waited longest. Default `reject`. */
   readonly overflow?: 'reject' | 'drop-oldest' | undefined;
+}
+
+/** Where messages are kept on disk. */
+export interface OutboxOptions {
+  /** A folder of this connection alone; it is made if it is missing. */
+  readonly path: string;
+  /** Whether a message is sent only when the disk has it, so that it survives a loss of power too. Default `false`. */
+  readonly sync?: boolean | undefined;
 }
 
 /** What a broker takes. MQTT 5 brokers announce the first four by themselves. */
@@ -52,8 +65,12 @@ export interface BrokerLimits {
 const MAX_RECEIVE_MAXIMUM = 65_535;
 
 /** @throws {ConfigurationError} */
-export function checkOutgoingOptions(options: OutgoingOptions): void {
-  const { limits = {}, maxQos, offline = {}, maxPublishAttempts } = options;
+export function checkOutgoingOptions(options: OutgoingOptions & { readonly outgoingStore?: unknown }): void {
+  const { limits = {}, maxQos, offline = {}, maxPublishAttempts, outbox } = options;
+  if (outbox !== undefined && !outbox.path)
+    throw new ConfigurationError('outbox.path must be the path of a folder');
+  if (outbox !== undefined && options.outgoingStore != null)
+    throw new ConfigurationError('An outbox leaves no place for an outgoingStore');
   for (const name of COUNTS) check(`limits.${name}`, limits[name], 1);
   check('limits.maxQos', limits.maxQos, 0, 2);
   check('limits.receiveMaximum', limits.receiveMaximum, 1, MAX_RECEIVE_MAXIMUM);

@@ -1,6 +1,6 @@
 import type { PublishProperties } from '../message/mqtt-record.js';
 
-/** MQTT.js takes a property that is `undefined`, and User Properties that are empty, for a value. */
+/** MQTT.js takes a property that is `undefined` for a value, and writes nothing of a message whose User Properties have no values. */
 export function presentProperties(properties: PublishProperties = {}): PublishProperties | undefined {
   let present: Record<string, unknown> | undefined;
   for (const [name, value] of Object.entries(properties)) {
@@ -12,5 +12,9 @@ export function presentProperties(properties: PublishProperties = {}): PublishPr
 }
 
 function isEmptyBag(name: string, value: unknown): boolean {
-  return name === 'userProperties' && Object.keys(value as object).length === 0;
+  return name === 'userProperties' && Object.values(value ?? {}).every(isEmptyList);
+}
+
+function isEmptyList(value: unknown): boolean {
+  return Array.isArray(value) && value.length === 0;
 }

@@ -1,11 +1,12 @@
 import { PublishError } from '../errors.js';
 import type { MqttRecordOptions, PublishProperties } from '../message/mqtt-record.js';
+import { isUserProperties } from '../message/user-properties.js';
 import { topicNameProblem } from '../topic/topic-name.js';
 
 const MAX_EXPIRY_SECONDS = 0xffff_ffff;
 const MAX_TOPIC_ALIAS = 65_535;
 const MAX_BYTES = 65_535;
-const TEXT = `a string without null characters of up to ${MAX_BYTES} bytes`;
+const TEXT = `a well-formed string without null characters of up to ${MAX_BYTES} bytes`;
 
 /** A message that is not valid, before it is given to MQTT.js. */
 export function cannotPublish(topic: string, problem: string, reasonCode?: number): PublishError {
@@ -53,7 +54,8 @@ const CHECKS: Readonly<Record<string, Check>> = {
     Buffer.isBuffer(value) && value.length <= MAX_BYTES
       ? undefined
       : `the Correlation Data must be a Buffer of up to ${MAX_BYTES} bytes`,
-  userProperties: (value) => userPropertiesProblem(value as Readonly<Record<string, unknown>>),
+  userProperties: (value) =>
+    isUserProperties(value) ? userPropertiesProblem(value) : 'the User Properties must be an object',
   contentType: (value) => (isText(value) ? undefined : `the Content Type must be ${TEXT}`),
 };
 
@@ -83,5 +85,6 @@ function isInteger(value: unknown, from: number, to: number): boolean {
 
 /** A UTF-8 Encoded String: section 1.5.4. */
 function isText(value: unknown): boolean {
-  return typeof value === 'string' && !value.includes('\0') && Buffer.byteLength(value) <= MAX_BYTES;
+  if (typeof value !== 'string' || value.includes('\0') || !value.isWellFormed()) return false;
+  return Buffer.byteLength(value) <= MAX_BYTES;
 }

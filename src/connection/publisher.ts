@@ -1,24 +1,22 @@
-import type { MqttClient } from 'mqtt';
-import type { QoS } from 'mqtt-packet';
-import { ConnectionError, QueueFullError } from '../errors.js';
+import type { LoggerService } from '@nestjs/common';
+import type { IStore, MqttClient } from 'mqtt';
+import type { IConnackPacket, QoS } from 'mqtt-packet';
+import { ConnectionError, describeError, QueueFullError } from '../errors.js';
 import type { MqttRecordOptions } from '../message/mqtt-record.js';
 import { limitsInForce, refusalOf, type LimitsInForce } from './broker-limits.js';
 import type { MqttConnectionOptions } from './connection-options.js';
 import { endClient } from './end-client.js';
 import { InFlight } from './in-flight.js';
-import { checkOutgoingOptions } from './outgoing-options.js';
-import { afterWaiting, type OutgoingMessage, type PublishReceipt } from './outgoing-message.js';
-import { packetSizeAtMost } from './packet-size.js';
+import { checkOutgoingOptions, type OutboxOptions } from './outgoing-options.js';
+import type { OutgoingMessage, PublishReceipt } from './outgoing-message.js';
+import { OutgoingStore } from './outgoing-store.js';
+import { Outbox, type KeptMessage } from './outbox.js';
 import { cannotPublish, publishProblem } from './publish-problem.js';
 import { guardReplay } from './replay-guard.js';
-import { WaitingLine, type Waiting } from './waiting-line.js';
-
+import { restoreMessage } from './restore-message.js';
+import { WaitingLine } from './waiting-line.js';
+import { WaitingMessage } from './waiting-message.js';
 export type { PublishReceipt } from './outgoing-message.js';
-
-interface WaitingMessage extends Waiting {
-  readonly message: OutgoingMessage;
-  readonly sinceMs: number;
-}
 
 /**
  * Publishes while the connection is up, and keeps in line what comes while it is not, or while as many messages are
@@ -28,32 +26,62 @@ export class Publisher {
   readonly #address: string;
   readonly #options: MqttConnectionOptions;
   readonly #line: WaitingLine<WaitingMessage>;
-  readonly #inFlight = new InFlight(() => this.#advance());
+  readonly #store = new OutgoingStore();
+  readonly #inFlight = new InFlight(this.#store, () => this.#advance());
+  readonly #logger: LoggerService;
+  #loading: Promise<void> | undefined;
   #limits: LimitsInForce;
-  /** The client that is connected, once it has sent again what was unacknowledged before. */
-  #ready: MqttClient | undefined;
+  #client: MqttClient | undefined;
+  /** Whether the client is connected, and has sent again what was unacknowledged before. */
+  #isReady = false;
   #onStill: (() => void) | undefined;
 
   /** @throws {ConfigurationError} */
-  constructor(address: string, options: MqttConnectionOptions) {
+  constructor(address: string, options: MqttConnectionOptions, logger: LoggerService) {
     checkOutgoingOptions(options);
     this.#address = address;
+    this.#logger = logger;
     this.#options = options;
     this.#line = new WaitingLine(options.offline);
     this.#limits = limitsInForce(options.limits, undefined);
   }
 
+  /** For MQTT.js. */
+  get outgoingStore(): IStore {
+    return this.#options.outgoingStore ?? this.#store;
+  }
+
+  /**
+   * Opens the outbox, if there is one and it is not open: before there is a client. {@link release} closes it.
+   * @throws {ConfigurationError}
+   */
+  load(): Promise<void> | undefined {
+    const { outbox } = this.#options;
+    if (outbox === undefined) return undefined;
+    this.#loading ??= this.#load(outbox).catch((error: unknown) => {
+      this.#loading = undefined; // another attempt may do
+      throw error;
+    });
+    return this.#loading;
+  }
+
   /** Before anything is published with this client. */
   watch(client: MqttClient): void {
+    this.#client = client;
+    this.#isReady = false;
     guardReplay(client, this.#options.maxPublishAttempts);
-    client.on('packetreceive', (packet) => this.#inFlight.onPacket(packet));
+    this.#inFlight.adopt(client);
+    client.on('packetreceive', (packet) => {
+      if (packet.cmd === 'connack' && isAccepted(packet)) this.#store.onConnected(packet.sessionPresent);
+      this.#inFlight.onPacket(packet);
+    });
     client.on('connect', (connack) => {
       this.#limits = limitsInForce(this.#options.limits, connack);
-      this.#ready = client;
+      this.#isReady = true;
       this.#advance();
     });
     client.on('close', () => {
-      if (this.#ready === client) this.#stop();
+      if (client === this.#client) this.#stop(); // not one that was ended
     });
   }
 
@@ -86,11 +114,37 @@ export class Publisher {
   /** Ends the client when what waits is sent and acknowledged, or when there is no connection, or at the deadline. */
   async end(client: MqttClient, timeoutMs: number): Promise<void> {
     const deadline = performance.now() + timeoutMs;
-    if (this.#ready === client && this.#line.size > 0) await this.#still(timeoutMs);
+    if (client.connected && this.#line.size > 0) await this.#still(timeoutMs);
     await endClient(client, deadline - performance.now());
+    await this.release();
+  }
+
+  /** Fails what is left, and closes the outbox, which has what it had: that is sent when it is opened again. */
+  async release(): Promise<void> {
+    await this.#loading?.catch(() => undefined); // told to who waits for it
+    this.#loading = undefined;
     const error = this.#connectionError('was closed before the message was acknowledged');
     this.#inFlight.failAll(error);
     for (const { message } of this.#line.clear()) message.reject(error);
+    try {
+      await this.#store.release();
+    } catch (failure) {
+      this.#logger.error(`The outbox was not closed: ${describeError(failure)}`);
+    }
+  }
+
+  async #load(options: OutboxOptions): Promise<void> {
+    const outbox = await Outbox.open(options);
+    const kept = await outbox.load();
+    this.#store.use(outbox, kept);
+    for (const message of kept) this.#restore(message);
+    if (kept.length > 0) this.#logger.log(`Messages of the outbox that are to be sent: ${kept.length}`);
+  }
+
+  #restore(kept: KeptMessage): void {
+    const message = restoreMessage(kept, this.#logger);
+    if (kept.sent !== undefined) this.#inFlight.restore(kept.sent.messageId, message);
+    else this.#line.restore(new WaitingMessage(message, this.#options.protocolVersion, kept.sinceMs));
   }
 
   #check(client: MqttClient, topic: string, payload: Buffer | string, options: MqttRecordOptions): void {
@@ -101,8 +155,11 @@ export class Publisher {
   /** QoS 0 does not wait for the acknowledgements of others. */
   #maySend(client: MqttClient, qos = 0): boolean {
     if (client.disconnecting) return true; // it was ended through unwrap(): MQTT.js refuses the message
-    if (this.#ready !== client || !client.connected) return false;
-    return qos === 0 || (this.#line.size === 0 && this.#hasRoom);
+    return this.#isUp && (qos === 0 || (this.#line.size === 0 && this.#hasRoom));
+  }
+
+  get #isUp(): boolean {
+    return this.#isReady && this.#client!.connected && !this.#client!.disconnecting;
   }
 
   get #hasRoom(): boolean {
@@ -124,44 +181,43 @@ export class Publisher {
       message.reject(cannotPublish(topic, 'there is no connection, and queueQoSZero is false'));
       return;
     }
-    const bytes = packetSizeAtMost(client.options.protocolVersion, topic, message.payload, options);
-    const payload = copyOf(message.payload); // the caller may use its buffer again
-    const waiting = {
-      message: { ...message, payload },
-      sinceMs: Date.now(),
-      confirmed: !!options.qos,
-      bytes,
-    };
-    for (const refused of this.#line.enter(waiting)) {
-      refused.message.reject(this.#queueFull(refused, refused !== waiting));
-    }
+    const waiting = new WaitingMessage(message, client.options.protocolVersion);
+    const refused = this.#line.enter(waiting);
+    if (!refused.includes(waiting)) waiting.keepIn(this.#store);
+    for (const loser of refused) this.#refuse(loser, this.#queueFull(loser, loser !== waiting));
+  }
+
+  #refuse(waiting: WaitingMessage, error: Error): void {
+    waiting.forgetIn(this.#store);
+    waiting.message.reject(error);
   }
 
   /** Sends of the line what may be sent. */
   #advance(): void {
-    for (let client = this.#ready; client?.connected && !client.disconnecting; client = this.#ready) {
+    while (this.#isUp) {
       const next = this.#line.take(this.#hasRoom);
       if (next === undefined) break;
-      this.#resume(client, next);
+      this.#resume(this.#client!, next);
     }
     if (this.#line.size === 0) this.#onStill?.();
   }
 
   /** What this connection takes may not be what the one before took. */
-  #resume(client: MqttClient, { message, sinceMs }: WaitingMessage): void {
-    const { topic, payload } = message;
+  #resume(client: MqttClient, waiting: WaitingMessage): void {
     try {
-      const options = afterWaiting(this.#withTakenQos(message.options), Date.now() - sinceMs);
-      if (options === undefined) throw cannotPublish(topic, 'it expired while it waited to be sent');
-      this.#check(client, topic, payload, options);
-      this.#send(client, { ...message, options });
+      const message = waiting.toSend(this.#withTakenQos(waiting.message.options));
+      if (message === undefined) return;
+      this.#check(client, message.topic, message.payload, message.options);
+      if (!message.options.qos) waiting.forgetIn(this.#store); // for a broker that takes nothing else
+      this.#send(client, message);
     } catch (error) {
-      message.reject(error as Error);
+      this.#refuse(waiting, error as Error);
     }
   }
 
   #stop(): void {
-    this.#ready = undefined;
+    this.#isReady = false;
+    this.#store.onLost();
     this.#limits = limitsInForce(this.#options.limits, undefined);
     this.#onStill?.();
   }
@@ -194,6 +250,6 @@ export class Publisher {
   }
 }
 
-function copyOf(payload: Buffer | string): Buffer | string {
-  return typeof payload === 'string' ? payload : Buffer.from(payload);
+function isAccepted({ reasonCode = 0, returnCode = 0 }: IConnackPacket): boolean {
+  return reasonCode === 0 && returnCode === 0;
 }

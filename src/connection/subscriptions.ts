@@ -1,5 +1,5 @@
 import type { LoggerService } from '@nestjs/common';
-import { SubscriptionError } from '../errors.js';
+import { ConnectionError, SubscriptionError } from '../errors.js';
 import type { InboundMessage } from '../message/inbound-message.js';
 import { TopicFilter } from '../topic/topic-filter.js';
 import { Deliveries, Undelivered, type Owned, type Subscriber } from './deliveries.js';
@@ -27,6 +27,7 @@ export class Subscriptions {
   #session: Session | undefined;
   #granted = new Map<string, SubscriptionRequest>();
   #working: Promise<unknown> = Promise.resolve();
+  #lostWhileTrying = false;
 
   constructor(settings: SubscriptionsSettings) {
     this.#settings = settings;
@@ -133,8 +134,11 @@ export class Subscriptions {
     const wanted = this.#wanted(session);
     const missing = wanted.filter((request) => !satisfies(this.#granted.get(request.filter), request));
     const possible = session.sharedSubscriptions ? missing : this.#refuseShared(missing);
-    if (possible.length > 0) await this.#subscribe(possible);
-    await this.#unsubscribe(wanted);
+    const dispensable = possible.filter(({ filter }) => this.#isDispensable(filter));
+    const necessary = possible.filter((request) => !dispensable.includes(request));
+    if (necessary.length > 0) await this.#subscribe(necessary);
+    if (dispensable.length > 0) await this.#tryToSubscribe(dispensable);
+    await this.#unsubscribe(this.#wanted(session)); // less may be wanted by now
   }
 
   /** Nothing that is wanted later waits for the answer, or counts on what is unsubscribed from. */
@@ -158,6 +162,28 @@ export class Subscriptions {
       if (!(error instanceof SubscriptionError)) throw error;
       note(new Set(error.refused.map(({ filter }) => filter)));
       this.#onRefused(error);
+    }
+  }
+
+  /** Whether nobody fails without it. */
+  #isDispensable(subscription: string): boolean {
+    const { interests } = this.#plan.identified.find(({ request }) => request.filter === subscription)!;
+    return interests.every(({ interest }) => interest.onRefused !== undefined);
+  }
+
+  /** Some brokers close the connection over a filter that is not allowed; a connection is not lost at the same point twice otherwise. */
+  async #tryToSubscribe(requests: readonly SubscriptionRequest[]): Promise<void> {
+    try {
+      await this.#subscribe(requests);
+      this.#lostWhileTrying = false;
+    } catch (error) {
+      if (!(error instanceof ConnectionError)) throw error;
+      const again = this.#lostWhileTrying;
+      this.#lostWhileTrying = !again;
+      if (!again) throw error;
+      const refused = requests.map(({ filter }) => ({ filter }));
+      this.#onRefused(new SubscriptionError(error.message, refused, { cause: error }));
+      throw error;
     }
   }
 

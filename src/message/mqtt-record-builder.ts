@@ -1,5 +1,6 @@
 import type { QoS } from 'mqtt-packet';
 import { ConfigurationError } from '../errors.js';
+import { mergeUserProperties } from './user-properties.js';
 import { MqttRecord, type MqttRecordOptions, type PublishProperties } from './mqtt-record.js';
 
 /**
@@ -75,13 +76,9 @@ export class MqttRecordBuilder<TData = unknown> {
   /** Adds raw properties to those that are set. */
   setProperties(properties: PublishProperties): this {
     const previous = this.#options.properties;
-    const userProperties = { ...previous?.userProperties, ...properties.userProperties };
+    const userProperties = mergeUserProperties(previous?.userProperties, properties.userProperties);
     return this.#set({
-      properties: {
-        ...previous,
-        ...properties,
-        ...(Object.keys(userProperties).length > 0 && { userProperties }),
-      },
+      properties: { ...previous, ...properties, ...(userProperties !== undefined && { userProperties }) },
     });
   }
 

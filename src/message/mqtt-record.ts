@@ -1,5 +1,6 @@
 import { MqttRecord as NestMqttRecord } from '@nestjs/microservices';
 import type { IPublishPacket, QoS } from 'mqtt-packet';
+import { isUserProperties } from './user-properties.js';
 
 /**
  * The properties of a PUBLISH, MQTT 5 only: on a 3.1.1 connection they are left out.
@@ -47,6 +48,7 @@ function copyOf(options: MqttRecordOptions): NestMqttRecord['options'] {
 
 function freezeProperties({ userProperties, ...others }: PublishProperties): Readonly<PublishProperties> {
   if (userProperties === undefined) return Object.freeze(others);
+  if (!isUserProperties(userProperties)) return Object.freeze({ ...others, userProperties });
   const entries = Object.entries(userProperties).map(([name, value]) => [
     name,
     Array.isArray(value) ? Object.freeze([...value]) : value,

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { LoggerService } from '@nestjs/common';
 import { RpcException } from '@nestjs/microservices';
 import type { ConnectionIdentity } from '../diagnostics/connection-identity.js';
@@ -58,6 +59,7 @@ export function createPipeline(routes: readonly HandlerRoute[], settings: Pipeli
   const { serializer, deserializer, userProperties, maxQueued = MAX_QUEUED } = options;
   const closing = new AbortController();
   const abandoned = new AbortController();
+  setMaxListeners(0, abandoned.signal); // it is that of all events
   const log = new OutcomeLog(settings.logger);
   const conclusion = new Conclusion({ publish, protocolVersion, log, connection });
   const queue = new WorkQueue({ concurrency: settings.concurrency, maxQueued });

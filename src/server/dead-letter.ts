@@ -38,7 +38,7 @@ export function encodeDeadLetter(
   };
   const all = { ...facts, attempts: String(letter.attempts), time: letter.time.toISOString() };
   const marked = Object.fromEntries(
-    Object.entries(all).map(([name, value]) => [`${PREFIX}${name}`, printable(value)]),
+    Object.entries(all).map(([name, value]) => [`${PREFIX}${name}`, printable(value).toWellFormed()]),
   );
   const properties = {
     contentType,

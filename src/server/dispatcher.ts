@@ -109,8 +109,9 @@ export class Dispatcher {
 
   #drop(job: Job): void {
     const { message, decide, route } = job;
-    if (route.kind === 'message') this.#refuse(job);
+    const wasTold = route.kind === 'message' && this.#refuse(job);
     if (decide(WITHHOLD) && message.packet.qos > 0) return; // the broker still has it
+    if (wasTold) return;
     this.#settings.log.dropped(message);
     if (drops.hasSubscribers) this.#tellOfDrop(job);
   }
@@ -120,12 +121,13 @@ export class Dispatcher {
     drops.publish({ connection, topic, qos: packet.qos, handler: route.name, filter: route.filter.source });
   }
 
-  /** A requester should not wait for what will never come. */
-  #refuse(job: Job): void {
-    if (!(job.incoming instanceof Promise) && job.message.packet.qos === 0) {
-      job.incoming.request?.close(OVERLOADED).catch(() => undefined); // nothing is left to try
-    }
-    this.#settings.requests.endOf(job.incoming);
+  /** A requester should not wait for what will never come. Whether it knows already. */
+  #refuse({ incoming, message }: Job): boolean {
+    const request = incoming instanceof Promise ? undefined : incoming.request;
+    const wasTold = request?.stopped === 'closed';
+    if (message.packet.qos === 0) request?.close(OVERLOADED).catch(() => undefined); // nothing is left to try
+    this.#settings.requests.endOf(incoming);
+    return wasTold;
   }
 }
 

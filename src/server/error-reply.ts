@@ -7,8 +7,12 @@ export const INTERNAL_ERROR = { status: 'error', message: 'Internal server error
 /** What a requester is told of a failure. What was not meant for it, an `Error` as such, stays here. */
 export function toErrorReply(error: unknown): unknown {
   if (error instanceof RpcException) return error.getError();
-  if (error instanceof CodecError) return { status: 'error', message: error.message };
   return error instanceof Error ? INTERNAL_ERROR : error;
+}
+
+/** What a requester is told of its payload, which cannot be read. */
+export function toUnreadableReply(error: unknown): unknown {
+  return error instanceof CodecError ? { status: 'error', message: error.message } : toErrorReply(error);
 }
 
 /** Whether this is what Nest makes of an error that it has already logged. */

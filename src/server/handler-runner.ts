@@ -7,7 +7,7 @@ import { handling, traceHandling } from '../diagnostics/trace-handling.js';
 import { WITHHOLD, type Decision } from '../message/decision.js';
 import type { InboundMessage } from '../message/inbound-message.js';
 import type { Reply } from '../message/reply.js';
-import { INTERNAL_ERROR, toErrorReply } from './error-reply.js';
+import { INTERNAL_ERROR, toErrorReply, toUnreadableReply } from './error-reply.js';
 import { retryDelayMs } from './failure-policy.js';
 import type { HandlerRoute } from './handler-route.js';
 import type { Incoming } from './incoming.js';
@@ -129,32 +129,33 @@ export class HandlerRunner {
     return run().finally(() => answered.end(key, known));
   }
 
-  #decodeAndHandle({ route }: Job, incoming: Incoming, context: MqttContext): Promise<Outcome> {
+  #decodeAndHandle(job: Job, incoming: Incoming, context: MqttContext): Promise<Outcome> {
     const { request } = incoming;
     let data: unknown;
     try {
-      data = incoming.decode(route.codec);
+      data = incoming.decode(job.route.codec);
     } catch (error) {
       return undecodable(error, request);
     }
-    return this.#handle(route, data, context, request);
+    return this.#handle(job, data, context, request);
   }
 
   async #handle(
-    route: HandlerRoute,
+    job: Job,
     data: unknown,
     context: MqttContext,
     request: OpenRequest | undefined,
   ): Promise<Outcome> {
     try {
       await this.#settings.withHooks(context, async () => {
-        const result: unknown = await route.handle(data, context);
+        const result: unknown = await job.route.handle(data, context);
         if (request !== undefined) await answerWith(result, request);
         else if (isObservable(result)) await lastValueFrom(result, { defaultValue: undefined });
       });
       return request?.stopped === 'left' ? { kind: 'left' } : { kind: 'handled' };
     } catch (error) {
-      return request === undefined ? { kind: 'failed', error } : answerFailure(error, request);
+      if (request !== undefined) return answerFailure(error, request);
+      return this.#isLeft(job) ? { kind: 'left' } : { kind: 'failed', error };
     }
   }
 
@@ -168,6 +169,12 @@ export class HandlerRunner {
       delayMs,
       error: 'error' in outcome ? outcome.error : undefined,
     });
+  }
+
+  /** What fails when the server does not wait any longer was most likely aborted, and is for the next process. */
+  #isLeft({ message }: Job): boolean {
+    const { keepsSession, lifetime } = this.#settings;
+    return keepsSession && message.packet.qos > 0 && lifetime.signal.aborted;
   }
 
   /** Whether the message can be left to the broker, which delivers it again in a kept session. */
@@ -186,7 +193,7 @@ export class HandlerRunner {
 
 /** The payload is to blame, which its requester may know. */
 async function undecodable(error: unknown, request: OpenRequest | undefined): Promise<Outcome> {
-  await request?.answer({ kind: 'error', error: toErrorReply(error) }).catch(() => undefined);
+  await request?.answer({ kind: 'error', error: toUnreadableReply(error) }).catch(() => undefined);
   return { kind: 'undecodable', error };
 }
 

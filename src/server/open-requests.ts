@@ -69,5 +69,5 @@ export class OpenRequests {
 
 function keyOf(address: ReplyAddress): string | undefined {
   const correlation = address.form === 'envelope' ? address.id : address.correlationData;
-  return correlation && requestKey(address.topic, correlation);
+  return correlation?.length ? requestKey(address.topic, correlation) : undefined;
 }

@@ -69,5 +69,5 @@ export function repeatKey(requestKey: string, { topic, payload }: InboundMessage
 
 function checkPositive(name: string, value: number): void {
   if (!(Number.isInteger(value) && value >= 1))
-    throw new ConfigurationError(`dedupe.${name} must be an integer from 1 up, not ${String(value)}`);
+    throw new ConfigurationError(`dedupe.${name} must be 1 or more, not ${String(value)}`);
 }

@@ -4,18 +4,21 @@ import type { OpenRequest } from './open-request.js';
 
 /**
  * Answers with each value of an Observable as it comes, and resolves when the last answer is published. A value is
- * held back until the next tick: if the Observable completes by then, as most do, one message carries both. When an
- * answer cannot be published, or the request is stopped, the Observable is unsubscribed from.
+ * held back for a moment: if the Observable completes by then, as most do, one message carries both. When an
+ * answer cannot be published, nothing follows it, and the Observable is unsubscribed from; so it is when the request is stopped.
  * @throws what the Observable fails with, or what kept an answer from being published
  */
 export function answerStream(values: Observable<unknown>, request: OpenRequest): Promise<void> {
   return new Promise((resolve, reject) => {
     let held: { readonly value: unknown } | undefined;
+    let failed = false;
     let published: Promise<void> = Promise.resolve();
     const send = (reply: Reply): void => {
+      if (failed) return;
       const publishing = request.answer(reply);
       published = Promise.all([published, publishing]).then(() => undefined);
       published.catch((error: unknown) => {
+        failed = true;
         subscription.unsubscribe();
         reject(error);
       });
@@ -26,21 +29,30 @@ export function answerStream(values: Observable<unknown>, request: OpenRequest):
       held = undefined;
       send({ kind: 'value', value, last });
     };
+    const end = (): void => {
+      if (held?.value === undefined) send({ kind: 'end' });
+      else release(true);
+      held = undefined;
+      published.then(resolve, reject);
+    };
     const subscription = values.subscribe({
       next: (value) => {
         release(false);
-        held = { value };
-        process.nextTick(release, false);
+        const current = { value };
+        held = current;
+        afterMicrotasks(() => held === current && release(false));
       },
       error: (error: unknown) => {
         release(false);
         published.then(() => reject(error as Error), reject);
       },
       complete: () => {
-        if (held?.value === undefined) send({ kind: 'end' });
-        else release(true);
+        const last = held;
         held = undefined;
-        published.then(resolve, reject);
+        afterMicrotasks(() => {
+          held = last;
+          end();
+        });
       },
     });
     request.onStop(() => {
@@ -48,4 +60,9 @@ export function answerStream(values: Observable<unknown>, request: OpenRequest):
       resolve();
     });
   });
+}
+
+/** By then it is known what is refused before it is written. */
+function afterMicrotasks(run: () => void): void {
+  void Promise.resolve().then(() => process.nextTick(run));
 }

@@ -1,4 +1,4 @@
-import { ConfigurationError } from '../errors.js';
+import { ConfigurationError, describeError } from '../errors.js';
 import { TopicFilter } from '../topic/topic-filter.js';
 import { TopicTrie } from '../topic/topic-trie.js';
 import type { ServerMqttOptions } from './server-options.js';
@@ -19,8 +19,17 @@ export function replyTopicRule({
   return (topic) => {
     if (Buffer.byteLength(topic) > maxResponseTopicLength)
       return `it is longer than the ${maxResponseTopicLength} bytes of maxResponseTopicLength`;
-    return safely(isAllowed, topic) ? undefined : 'allowResponseTopic does not allow it';
+    return refusal(isAllowed, topic);
   };
+}
+
+/** A function that does not expect the topic of a stranger may throw. */
+function refusal(isAllowed: (topic: string) => boolean, topic: string): string | undefined {
+  try {
+    return isAllowed(topic) ? undefined : 'allowResponseTopic does not allow it';
+  } catch (error) {
+    return `allowResponseTopic failed: ${describeError(error)}`;
+  }
 }
 
 function toPredicate(allowed: ServerMqttOptions['allowResponseTopic']): (topic: string) => boolean {
@@ -36,14 +45,5 @@ function parse(filter: string): TopicFilter {
     return TopicFilter.parse(filter);
   } catch (cause) {
     throw new ConfigurationError(`allowResponseTopic: ${(cause as Error).message}`, { cause });
-  }
-}
-
-/** A function that does not expect the topic of a stranger may throw. */
-function safely(isAllowed: (topic: string) => boolean, topic: string): boolean {
-  try {
-    return isAllowed(topic);
-  } catch {
-    return false;
   }
 }

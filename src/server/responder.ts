@@ -4,10 +4,11 @@ import type { Codec, EncodedPayload } from '../codec/codec.js';
 import type { ConnectionIdentity } from '../diagnostics/connection-identity.js';
 import { replies } from '../diagnostics/reply-event.js';
 import type { PublishReceipt } from '../connection/publisher.js';
-import { PACKET_TOO_LARGE } from '../connection/reason-code.js';
+import { PACKET_TOO_LARGE, TOPIC_NAME_INVALID } from '../connection/reason-code.js';
 import { CodecError, describeError, PublishError } from '../errors.js';
 import { encodeEnvelopeReply, toNestReply } from '../message/envelope.js';
 import { encodeMqtt5Reply, responderProperty } from '../message/mqtt5-reply.js';
+import { mergeUserProperties, type UserProperties } from '../message/user-properties.js';
 import { unwrapRecord, type MqttRecordOptions, type PublishProperties } from '../message/mqtt-record.js';
 import type { Reply } from '../message/reply.js';
 import type { ReplyAddress } from './reply-address.js';
@@ -23,18 +24,17 @@ type Publish = (
   payload: Buffer | string,
   options: MqttRecordOptions,
 ) => Promise<PublishReceipt>;
-type UserProperties = NonNullable<PublishProperties['userProperties']>;
 
 interface ReplyPublication {
   readonly encoded: EncodedPayload;
-  readonly userProperties?: Readonly<UserProperties>;
+  readonly userProperties?: UserProperties;
 }
 
 interface ResponderSettings {
   readonly publish: Publish;
   readonly serializer: Serializer | undefined;
   /** Sent with each reply. */
-  readonly userProperties: Readonly<UserProperties> | undefined;
+  readonly userProperties: UserProperties | undefined;
   /** Who answers. */
   readonly responderName: () => string;
   readonly connection: () => ConnectionIdentity;
@@ -91,11 +91,8 @@ export class Responder {
     const { payload, ...format } = encoded;
     const properties: PublishProperties = format as PublishProperties;
     if (options.properties !== undefined) Object.assign(properties, options.properties);
-    properties.userProperties = this.#userProperties(
-      address,
-      options.properties?.userProperties,
-      userProperties,
-    );
+    const given = this.#userProperties(address, options.properties?.userProperties, userProperties);
+    if (given !== undefined) properties.userProperties = given;
     if (address.form === 'mqtt5' && address.correlationData !== undefined) {
       properties.correlationData = address.correlationData;
     }
@@ -116,11 +113,11 @@ export class Responder {
 
   #userProperties(
     address: ReplyAddress,
-    ...given: readonly (Readonly<UserProperties> | undefined)[]
-  ): UserProperties {
+    ...given: readonly (UserProperties | undefined)[]
+  ): UserProperties | undefined {
     const { userProperties, responderName } = this.#settings;
     const responder = address.namesResponder ? responderProperty(responderName()) : undefined;
-    return Object.assign({}, userProperties, ...given, responder) as UserProperties;
+    return mergeUserProperties(userProperties, ...given, responder);
   }
 }
 
@@ -137,7 +134,9 @@ function correlationOf(address: ReplyAddress): string {
 
 /** Whether it is this reply that cannot be published, with a record of the handler's, and another one may be. */
 function isInvalid(error: unknown): boolean {
-  return error instanceof PublishError && error.reasonCode === undefined && error.cause === undefined;
+  return (
+    error instanceof PublishError && error.reasonCode !== TOPIC_NAME_INVALID && error.cause === undefined
+  );
 }
 
 function isTooLarge(error: unknown): boolean {

@@ -53,6 +53,7 @@ const BEYOND: readonly Beyond[] = [
     message: 'more than the broker',
   },
 ];
+const QUARTER_GIGABYTE = 2 ** 28;
 const PAYLOAD = 'x'.repeat(150);
 
 let logs: CapturedLogs;
@@ -61,6 +62,37 @@ beforeEach(() => {
   logs = captureLogs();
 });
 afterEach(() => logs[Symbol.dispose]());
+
+describe.each([4, 5] as const)(
+  'a message that no packet of MQTT has room for (MQTT version %d)',
+  (protocolVersion) => {
+    it.each([0, 1] as const)('fails before anything of it is sent (QoS %d)', async (qos) => {
+      await using broker = await startStubBroker({ protocolVersion });
+      await using client = await startClient(broker.url, { protocolVersion, reconnectPeriod: 20 });
+      const record = new MqttRecord(Buffer.alloc(QUARTER_GIGABYTE), { qos });
+      const failure = await outcomeOf(client.emit('a', record), 3000);
+      expect(failure).toBeInstanceOf(PublishError);
+      expect(failure).toMatchObject({
+        reasonCode: 0x95,
+        message: expect.stringContaining('MQTT has room for'),
+      });
+      expect(await outcomeOf(client.emit('a', new MqttRecord(1, { qos })))).toBe('done');
+      expect(broker.connections).toHaveLength(1);
+    });
+  },
+);
+
+describe('a QoS 0 message whose User Properties no packet has room for', () => {
+  it('fails alone', async () => {
+    await using broker = await startStubBroker({ protocolVersion: 5 });
+    await using client = await startClient(broker.url, { protocolVersion: 5, reconnectPeriod: 20 });
+    const values = Array.from({ length: 4100 }, () => 'x'.repeat(65_535));
+    const record = new MqttRecord(1, { properties: { userProperties: { values } } });
+    expect(await outcomeOf(client.emit('a', record), 3000)).toBeInstanceOf(PublishError);
+    expect(await outcomeOf(client.emit('a', 1))).toBe('done');
+    expect(broker.connections).toHaveLength(1);
+  });
+});
 
 describe.each(BEYOND)('a message whose $what is beyond the limits of the broker', (beyond) => {
   const { announced, told, reasonCode, message } = beyond;

@@ -5,6 +5,7 @@ import { outcomeOf } from '../support/outcome-of.js';
 import { startClient } from '../support/start-client.js';
 import { createServer, listen, startServer } from '../support/start-server.js';
 import { startStubBroker, type StubScript } from '../support/stub-broker.js';
+import { startTcpProxy } from '../support/tcp-proxy.js';
 import { until } from '../support/until.js';
 
 let logs: CapturedLogs;
@@ -55,6 +56,32 @@ describe('a session that another client takes over', () => {
     for (let round = 0; round < 20; round++) expect(await outcomeOf(client.send('ping', 1))).toBe('second');
     expect(second.unwrap().connected).toBe(true);
     expect(logs.messages('log')).toHaveLength(3); // each has connected once
+  });
+
+  it('is not left to a CONNECT of its own that was given up, and comes late; but to another client after it', async () => {
+    await using broker = await startAedes({ version: 5 });
+    await using proxy = await startTcpProxy(broker);
+    await using server = await startServer(
+      { ...session, url: proxy.url, connectTimeout: 200 },
+      { messages: { ping: () => 'pong' } },
+    );
+    const { finalErrors } = watch(server);
+    const sessions = () => broker.subscribed().filter(({ topic }) => topic === 'ping').length;
+    proxy.pause('toBroker');
+    proxy.cut();
+    await until(() => proxy.connectionCount === 2);
+    proxy.passNew();
+    await until(() => sessions() === 2);
+    proxy.resume();
+    await until(() => sessions() === 3);
+    expect(logs.warnings()).toContain('The broker closes the connection (0x8e Session taken over)');
+    await using client = await startClient(broker.url, { protocolVersion: 5 });
+    expect(await outcomeOf(client.send('ping', 1))).toBe('pong');
+    expect(finalErrors()).toEqual([]);
+
+    await using _other = await startServer({ ...session, url: broker.url });
+    await until(() => finalErrors().length === 1);
+    expect(finalErrors()).toMatchObject([{ message: reason(proxy.url), reasonCode: 0x8e }]);
   });
 
   it('fails what a client waits for, and its next messages until it is closed', async () => {

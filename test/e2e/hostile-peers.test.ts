@@ -1,5 +1,5 @@
 import { Controller } from '@nestjs/common';
-import { Ctx, RpcException } from '@nestjs/microservices';
+import { Ctx, MqttRecord as NestRecord, RpcException } from '@nestjs/microservices';
 import { lastValueFrom, of, tap, toArray } from 'rxjs';
 import {
   ClientMqtt,
@@ -253,8 +253,18 @@ describe.each([0, 1] as const)('a record with options that have no form on the w
     ],
     ['a User Property whose value is too long', (builder) => builder.setUserProperty('n', long)],
     ['a User Property whose name is too long', (builder) => builder.setUserProperty(long, 'v')],
+    ['half a surrogate pair in a User Property', (builder) => builder.setUserProperty('n', 'a\ud800')],
+    ['half a surrogate pair in its name', (builder) => builder.setUserProperty('\udc00', 'v')],
+    ['half a surrogate pair in the Content Type', (builder) => builder.setContentType('a\ud800')],
     ['a null character in a User Property', (builder) => builder.setUserProperty('n', 'a\0b')],
     ['a null character in the Content Type', (builder) => builder.setContentType('a\0b')],
+    ...['text', ['a'], null].map(
+      (wrong) =>
+        [
+          `User Properties that are ${JSON.stringify(wrong)}`,
+          (builder: MqttRecordBuilder) => builder.setProperties({ userProperties: wrong as never }),
+        ] as const,
+    ),
     ["a property that is the broker's", (builder) => builder.setProperties({ subscriptionIdentifier: 1 })],
   ];
 
@@ -271,6 +281,32 @@ describe.each([0, 1] as const)('a record with options that have no form on the w
     expect(await outcomeOf(client.close(), 1000)).toBe('done');
     expect([broker.connections.length, broker.packets('publish').length]).toEqual([1, 1]);
   });
+
+  it.each([{ none: [] }, { none: [], some: 'v' }, {}])(
+    'does not fail with User Properties of no values, and is published without them: %j',
+    async (userProperties: Record<string, string | string[]>) => {
+      await using broker = await startStubBroker({ protocolVersion: 5 });
+      await using client = await startClient(broker.url, { protocolVersion: 5 });
+      const record = new MqttRecord(1, { qos, properties: { userProperties } });
+      expect(await outcomeOf(client.emit('a', record), 1000)).toBe('done');
+      await until(() => broker.packets('publish').length === 1);
+      const { some } = broker.packets('publish')[0]!.properties?.userProperties ?? {};
+      expect(some).toBe(userProperties['some']);
+    },
+  );
+
+  it.each(['text', ['a'], null, 7])(
+    'does not fail on MQTT 3.1.1, which has no User Properties: %j',
+    async (userProperties) => {
+      await using broker = await startStubBroker();
+      await using client = await startClient(broker.url, { reconnectPeriod: 20 });
+      const properties = { userProperties: userProperties as never };
+      for (const record of [new MqttRecord(1, { qos, properties }), new NestRecord(1, { qos, properties })])
+        expect(await outcomeOf(client.emit('a', record), 1000)).toBe('done');
+      await until(() => broker.packets('publish').length === 2);
+      expect(broker.connections).toHaveLength(1);
+    },
+  );
 
   it('fails at once when the serializer makes an object of it', async () => {
     await using broker = await startStubBroker();
@@ -548,6 +584,7 @@ describeWithMosquitto('a dead letter on MQTT 5', () => {
     ['two lines', 'first\nsecond'],
     ['a null character', 'a\0b'],
     ['half a surrogate pair', 'a\ud800b'],
+    ['a surrogate pair where it is cut', `${'x'.repeat(999)}😀`],
     ['more than 65,535 bytes', 'x'.repeat(70_000)],
   ])('reaches its topic when the error has %s', async (_, message) => {
     await using broker = await startMosquitto();

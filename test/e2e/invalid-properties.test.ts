@@ -17,6 +17,7 @@ const INVALID: readonly (readonly [string, object])[] = [
   ['message expiry', { messageExpiryInterval: 2 ** 32 }],
   ['message expiry', { messageExpiryInterval: '60' }],
   ['Topic Alias', { topicAlias: 0 }],
+  ['Topic Alias', { topicAlias: 65_535 }],
   ['User Property "tenant"', { userProperties: { tenant: null } }],
   ['Response Topic', { responseTopic: 7 }],
   ['Correlation Data', { correlationData: 7 }],

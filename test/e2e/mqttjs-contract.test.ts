@@ -1,13 +1,15 @@
-import type { MqttClient, Packet } from 'mqtt';
+import { Readable } from 'node:stream';
+import { connect, connectAsync, type IStore, type MqttClient, type Packet } from 'mqtt';
 import { generate } from 'mqtt-packet';
 import { describeOnBrokers, type Broker } from '../support/brokers.js';
 import { connectDevice, type Device } from '../support/device.js';
 import { fence } from '../support/fence.js';
 import { packetsOf } from '../support/packets.js';
+import { startStubBroker } from '../support/stub-broker.js';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.js';
 import { until } from '../support/until.js';
 
-/** What `src/connection/inbound-publishes.ts` and `replay-guard.ts` build on, with the MQTT.js that is installed. */
+/** What `src/connection/inbound-publishes.ts` builds on, with the MQTT.js that is installed. */
 describeOnBrokers('MQTT.js', ({ protocolVersion, start }) => {
   let broker: Broker;
   let proxy: TcpProxy;
@@ -59,6 +61,13 @@ describeOnBrokers('MQTT.js', ({ protocolVersion, start }) => {
     expect(subscriber.received).toHaveLength(1);
   });
 
+  it('emits "packetsend" before it writes a packet: what is changed there is on the wire', async () => {
+    const { client } = subscriber;
+    client.on('packetsend', (packet) => packet.cmd === 'publish' && (packet.dup = true));
+    await subscriber.publish('a', '1', { qos: 1 });
+    expect(sent('publish')).toMatchObject([{ topic: 'a', dup: true }]);
+  });
+
   it('has a stream of its own for each connection', async () => {
     const { client } = subscriber;
     const { stream } = client;
@@ -69,6 +78,81 @@ describeOnBrokers('MQTT.js', ({ protocolVersion, start }) => {
     expect(stream.destroyed).toBe(true);
   });
 });
+
+/** What `src/connection/outgoing-store.ts`, `in-flight.ts` and `replay-guard.ts` build on. */
+describe('MQTT.js, with an outgoingStore', () => {
+  const packet = { cmd: 'publish', topic: 'a', payload: 'x', qos: 1, retain: false, dup: true } as const;
+
+  it('sends what it has one by one, each when the one before is acknowledged, and then emits "connect"', async () => {
+    await using broker = await startStubBroker({ script: { publish: 'ignore' } });
+    const client = connect(broker.url, {
+      outgoingStore: storeOf([7, 3].map((messageId) => ({ ...packet, messageId }))),
+    });
+    let connected = false;
+    client.on('connect', () => (connected = true));
+    for (const messageId of [7, 3]) {
+      await until(() => broker.packets('publish').at(-1)?.messageId === messageId);
+      expect(connected).toBe(false);
+      broker.connection.send({ cmd: 'puback', messageId });
+    }
+    await until(() => connected);
+    expect(broker.packets('publish')).toMatchObject([
+      { messageId: 7, dup: true },
+      { messageId: 3, dup: true },
+    ]);
+    await client.endAsync(true);
+  });
+
+  it('tells whom "outgoing" has for its Packet Identifier, and takes it out of the store before', async () => {
+    await using broker = await startStubBroker();
+    const store = storeOf([{ ...packet, messageId: 7 }]);
+    const client = connect(broker.url, { outgoingStore: store, manualConnect: true });
+    const seen: unknown[] = [];
+    client.outgoing[7] = {
+      volatile: false,
+      cmd: 'publish',
+      cb: (error, sent) => seen.push(error, sent?.messageId),
+    };
+    client.connect();
+    await until(() => seen.length > 0);
+    expect(seen).toEqual([undefined, 7]);
+    expect(store.deleted).toEqual([7]);
+    await client.endAsync(true);
+  });
+
+  it('writes a message when the store has it, and puts it there in the call of publish()', async () => {
+    await using broker = await startStubBroker();
+    const store = storeOf([]);
+    const client = await connectAsync(broker.url, { outgoingStore: store });
+    const published = client.publishAsync('a', 'x', { qos: 1 });
+    expect(store.puts).toHaveLength(1);
+    await new Promise<void>((resolve) => client.publish('fence', 'x', () => resolve()));
+    await until(() => broker.packets('publish').length > 0);
+    expect(broker.packets('publish').map(({ topic }) => topic)).toEqual(['fence']);
+    store.puts[0]!();
+    await published;
+    await client.endAsync(true);
+  });
+});
+
+/** Has these, and stores what comes when it is told to. */
+function storeOf(packets: readonly Packet[]) {
+  const waiting: (() => void)[] = [];
+  const deleted: (number | undefined)[] = [];
+  const store = {
+    puts: waiting,
+    deleted,
+    put: (_: Packet, done: () => void) => void waiting.push(done),
+    createStream: () => Readable.from(packets),
+    del: ({ messageId }: Packet, done: (error?: Error, packet?: Packet) => void) => {
+      deleted.push(messageId);
+      done(undefined, { cmd: 'publish', messageId } as Packet);
+    },
+    get: () => undefined,
+    close: (done: () => void) => done(),
+  };
+  return store as unknown as IStore & typeof store;
+}
 
 function takeOver(client: MqttClient, onPublish: (packet: Packet) => void): void {
   client.on('packetreceive', (packet) => {

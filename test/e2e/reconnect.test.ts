@@ -107,6 +107,28 @@ describe('a connection that is lost', () => {
     ]);
   });
 
+  it.each([1, 2] as const)(
+    'has what is sent again in its session marked by DUP, and nothing else [MQTT-3.3.1-1] (QoS %d)',
+    async (qos) => {
+      await using broker = await startStubBroker({
+        script: (connection) => ({
+          connect: { sessionPresent: connection > 1 },
+          publish: connection === 1 ? 'ignore' : 'answer',
+        }),
+      });
+      await using client = await startClient(broker.url, { reconnect, clean: false, clientId: 'kept' });
+      const emitted = ['1', '2'].map((data) => outcomeOf(client.emit('a', new MqttRecord(data, { qos }))));
+      await until(() => broker.packets('publish').length === 2);
+      const lost = new Promise((resolve) => client.on('close', () => resolve(undefined)));
+      broker.closeConnections();
+      await lost;
+      emitted.push(outcomeOf(client.emit('a', new MqttRecord('3', { qos }))));
+      expect(await Promise.all(emitted)).toEqual(['done', 'done', 'done']);
+      const sent = broker.packets('publish').map(({ payload, dup }) => `${payload.toString()} ${dup}`);
+      expect(sent).toEqual(['1 false', '2 false', '1 true', '2 true', '3 false']);
+    },
+  );
+
   it('is not made again when the application is closed meanwhile', async () => {
     await using broker = await startStubBroker();
     const client = await startClient(broker.url, { reconnect: { initialMs: 30, jitter: 0 } });

@@ -1,11 +1,10 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
+import type { ChildProcess } from 'node:child_process';
 import { closeSync, openSync, readFileSync, statSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { answersConnect } from './answers-connect.js';
-import { findExecutable } from './find-executable.js';
+import { endProgram, hasEnded, spawnUntilParentDies } from './child-program.js';
 import { freePort } from './free-port.js';
 import {
   writeMosquittoConfig,
@@ -50,7 +49,7 @@ export class Mosquitto implements AsyncDisposable {
     const config = await writeMosquittoConfig(this.folder, this.port, this.setup, this.addresses);
     const log = openSync(this.#logPath, 'a');
     const runsBefore = this.#runs();
-    const child = spawnUntilParentDies(mosquittoProgram, ['-c', config], log);
+    const child = spawnUntilParentDies(mosquittoProgram, ['-c', config], { log });
     closeSync(log);
     this.#child = child;
     // The log as well, because on a port that is taken the answer comes from another broker.
@@ -106,12 +105,7 @@ export class Mosquitto implements AsyncDisposable {
   async #end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
     const child = this.#child;
     this.#child = undefined;
-    if (!child || hasEnded(child)) return;
-    const exit = once(child, 'exit');
-    child.kill(signal);
-    const timer = setTimeout(() => child.kill('SIGKILL'), STOP_DEADLINE_MS);
-    await exit;
-    clearTimeout(timer);
+    if (child) await endProgram(child, signal, STOP_DEADLINE_MS);
   }
 }
 
@@ -135,16 +129,4 @@ export async function startMosquitto(setup: MosquittoSetup = {}): Promise<Mosqui
     throw error;
   }
   return mosquitto;
-}
-
-// With setpriv the kernel ends the broker when this process dies, however it dies; and since setpriv
-// becomes the program, the child's pid is the broker's.
-function spawnUntilParentDies(program: string, args: readonly string[], log: number): ChildProcess {
-  const setpriv = findExecutable('setpriv');
-  const command = [...(setpriv ? [setpriv, '--pdeathsig', 'KILL'] : []), program, ...args];
-  return spawn(command[0] ?? program, command.slice(1), { stdio: ['ignore', log, log] });
-}
-
-function hasEnded(child: ChildProcess): boolean {
-  return child.exitCode !== null || child.signalCode !== null;
 }

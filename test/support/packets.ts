@@ -1,4 +1,4 @@
-import { parser, type Packet } from 'mqtt-packet';
+import { parser, type IPublishPacket, type Packet } from 'mqtt-packet';
 import type { Direction, TcpProxy } from './tcp-proxy.js';
 
 /** A packet that a proxy has passed on. */
@@ -19,4 +19,12 @@ export function packetsOf(proxy: TcpProxy, protocolVersion: 4 | 5): PassedPacket
     stream.parse(bytes);
   }
   return packets;
+}
+
+/** What the clients behind a proxy have published. */
+export function publishesOf(proxy: TcpProxy, protocolVersion: 4 | 5): (PassedPacket & IPublishPacket)[] {
+  return packetsOf(proxy, protocolVersion).filter(
+    (packet): packet is PassedPacket & IPublishPacket =>
+      packet.cmd === 'publish' && packet.direction === 'toBroker',
+  );
 }

@@ -8,16 +8,21 @@ export async function startClient(
   url: string,
   options: Omit<ClientOptions, 'url'> = {},
 ): Promise<ClientMqtt & AsyncDisposable> {
-  const client = new ClientMqtt({ ...options, url });
-  const closeClient = async () => {
-    await client.close();
-  };
-  const disposable = Object.assign(client, { [Symbol.asyncDispose]: closeClient });
+  const client = createClient({ ...options, url });
   try {
     await client.connect();
   } catch (error) {
     await client.close();
     throw error;
   }
-  return disposable;
+  return client;
+}
+
+/** The same, which is not connected yet. */
+export function createClient(options: ClientOptions): ClientMqtt & AsyncDisposable {
+  const client = new ClientMqtt(options);
+  const closeClient = async () => {
+    await client.close();
+  };
+  return Object.assign(client, { [Symbol.asyncDispose]: closeClient });
 }

@@ -30,7 +30,8 @@ export function createServer(
   options: ServerMqttOptions,
   { events = {}, messages = {}, options: handlerOptions = {} }: ServerSetup = {},
 ): ServerMqtt & AsyncDisposable {
-  const server = new ServerMqtt({ reconnectPeriod: 20, drainTimeoutMs: 100, ...options });
+  const own = options.connection === undefined ? { reconnectPeriod: 20 } : {};
+  const server = new ServerMqtt({ ...own, drainTimeoutMs: 100, ...options });
   const add = (handlers: Readonly<Record<string, Handle>>, isEvent: boolean) => {
     for (const [pattern, handle] of Object.entries(handlers)) {
       const handler = async (data: unknown, context: unknown) =>

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { TcpFlow } from './tcp-flow.js';
 
 export type Direction = 'toBroker' | 'toClient';
 
@@ -13,18 +14,31 @@ export interface Chunk {
   readonly bytes: Buffer;
 }
 
+export interface TcpProxySetup {
+  /** Keeps what it passes on in `chunks`; default true. */
+  readonly records?: boolean;
+}
+
 /** Stands between clients and a broker, passes on what they say, and breaks when it is told to. */
 export class TcpProxy implements AsyncDisposable {
   /** What came from either side so far, in order; a paused direction is not read. */
   readonly chunks: Chunk[] = [];
-  readonly #server = createServer((socket) => this.#accept(socket));
-  readonly #sources: Record<Direction, Set<Socket>> = { toBroker: new Set(), toClient: new Set() };
+  // a FIN is passed on by itself, and not answered by the proxy
+  readonly #server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket));
+  readonly #flows: Record<Direction, Set<TcpFlow>> = { toBroker: new Set(), toClient: new Set() };
   readonly #paused = new Set<Direction>();
+  readonly #delaysMs: Record<Direction, number> = { toBroker: 0, toClient: 0 };
+  readonly #records: boolean;
   #refusing = false;
   #connectionCount = 0;
   #bytesToCut = Infinity;
 
-  constructor(readonly brokerPort: number) {}
+  constructor(
+    readonly brokerPort: number,
+    { records = true }: TcpProxySetup = {},
+  ) {
+    this.#records = records;
+  }
 
   get url(): string {
     return `mqtt://127.0.0.1:${this.port}`;
@@ -39,6 +53,11 @@ export class TcpProxy implements AsyncDisposable {
     return this.#connectionCount;
   }
 
+  /** Connections that are open now, on either side: they differ while an end has not been passed on. */
+  get openCount(): { readonly clients: number; readonly broker: number } {
+    return { clients: this.#flows.toBroker.size, broker: this.#flows.toClient.size };
+  }
+
   async listen(): Promise<void> {
     this.#server.listen(0, '127.0.0.1');
     await once(this.#server, 'listening');
@@ -46,7 +65,7 @@ export class TcpProxy implements AsyncDisposable {
 
   /** Resets every connection, on both sides. */
   cut(): void {
-    DIRECTIONS.forEach((direction) => this.#sources[direction].forEach(reset));
+    this.#each(DIRECTIONS, (flow) => flow.cut());
   }
 
   /** Resets every connection when `bytes` more have been passed on, in the middle of a packet if it so happens. */
@@ -56,18 +75,35 @@ export class TcpProxy implements AsyncDisposable {
 
   /** Stops passing on, in one direction or both, while the connections stay: a network that stalls. */
   pause(...directions: readonly Direction[]): void {
-    for (const direction of orBoth(directions)) {
-      this.#paused.add(direction);
-      this.#sources[direction].forEach((socket) => socket.pause());
-    }
+    for (const direction of orBoth(directions)) this.#paused.add(direction);
+    this.#each(orBoth(directions), (flow) => flow.pause());
   }
 
   /** Passes on again, first of all what has waited. */
   resume(...directions: readonly Direction[]): void {
-    for (const direction of orBoth(directions)) {
-      this.#paused.delete(direction);
-      this.#sources[direction].forEach((socket) => socket.resume());
-    }
+    for (const direction of orBoth(directions)) this.#paused.delete(direction);
+    this.#each(orBoth(directions), (flow) => flow.resume());
+  }
+
+  /** Connections that come from now on are not paused; those that are there stay so until `resume()`. */
+  passNew(): void {
+    this.#paused.clear();
+  }
+
+  /** Passes on later what comes from now on, in one direction or both: a slow network. */
+  delay(delayMs: number, ...directions: readonly Direction[]): void {
+    for (const direction of orBoth(directions)) this.#delaysMs[direction] = delayMs;
+    this.#each(orBoth(directions), (flow) => flow.delay(delayMs));
+  }
+
+  /** Ends one direction of every connection with a FIN, and drops what still comes in it; the other one stays. */
+  halfClose(direction: Direction): void {
+    this.#each([direction], (flow) => flow.end());
+  }
+
+  /** Every connection passes on nothing any more, not even its end, while new ones are as ever: a router that was restarted. */
+  forget(): void {
+    this.#each(DIRECTIONS, (flow) => flow.forget());
   }
 
   /** Resets new connections as they come; those that are there stay. */
@@ -91,45 +127,44 @@ export class TcpProxy implements AsyncDisposable {
       return;
     }
     this.#connectionCount += 1;
-    const broker = connect({ port: this.brokerPort, host: '127.0.0.1', noDelay: true });
-    client.setNoDelay();
+    const options = { port: this.brokerPort, host: '127.0.0.1', noDelay: true, allowHalfOpen: true };
+    const broker = connect(options);
     this.#pass(client, broker, 'toBroker', this.#connectionCount);
     this.#pass(broker, client, 'toClient', this.#connectionCount);
   }
 
   #pass(from: Socket, to: Socket, direction: Direction, connection: number): void {
-    const sources = this.#sources[direction].add(from);
-    from.on('data', (data) => {
-      const bytes = data.subarray(0, this.#bytesToCut);
-      this.chunks.push({ direction, connection, atMs: performance.now(), bytes });
-      this.#bytesToCut -= bytes.length;
-      if (this.#bytesToCut > 0) to.write(bytes);
-      else {
-        this.#bytesToCut = Infinity;
-        to.write(bytes, () => this.cut());
-      }
+    const flow = new TcpFlow(from, to, {
+      onData: (data) => this.#take(data, direction, connection),
+      onClose: () => this.#flows[direction].delete(flow),
     });
-    if (this.#paused.has(direction)) from.pause();
-    from.on('end', () => to.end());
-    from.on('error', () => reset(to));
-    from.on('close', () => {
-      sources.delete(from);
-      to.destroySoon();
-    });
+    this.#flows[direction].add(flow);
+    flow.delay(this.#delaysMs[direction]);
+    if (this.#paused.has(direction)) flow.pause();
+  }
+
+  #take(data: Buffer, direction: Direction, connection: number) {
+    const bytes = data.subarray(0, this.#bytesToCut);
+    if (this.#records) this.chunks.push({ direction, connection, atMs: performance.now(), bytes });
+    this.#bytesToCut -= bytes.length;
+    if (this.#bytesToCut > 0) return { bytes };
+    this.#bytesToCut = Infinity;
+    return { bytes, onWritten: () => this.cut() };
+  }
+
+  #each(directions: readonly Direction[], act: (flow: TcpFlow) => void): void {
+    for (const direction of directions) this.#flows[direction].forEach(act);
   }
 }
 
 /** Starts a proxy on a free port of the loopback address, in front of the broker. */
-export async function startTcpProxy(broker: { readonly port: number }): Promise<TcpProxy> {
-  const proxy = new TcpProxy(broker.port);
+export async function startTcpProxy(
+  broker: { readonly port: number },
+  setup: TcpProxySetup = {},
+): Promise<TcpProxy> {
+  const proxy = new TcpProxy(broker.port, setup);
   await proxy.listen();
   return proxy;
-}
-
-/** Node 20 never ends, in its clean-up at exit, if a socket is reset that is being shut down. */
-function reset(socket: Socket): void {
-  if (socket.writableEnded) socket.destroy();
-  else socket.resetAndDestroy();
 }
 
 const DIRECTIONS: readonly Direction[] = ['toBroker', 'toClient'];

@@ -1,6 +1,8 @@
 import { jest } from '@jest/globals';
 import { RemoteError } from '../../../src/errors.js';
 import { GatherRequest, type ResponderReply } from '../../../src/client/gather-request.js';
+import type { PendingRequest } from '../../../src/client/pending-request.js';
+import { RequestIds } from '../../../src/client/request-ids.js';
 import { PendingRequests } from '../../../src/client/pending-requests.js';
 import { SendRequest, type ReplyConversion } from '../../../src/client/send-request.js';
 import type { Reply } from '../../../src/message/reply.js';
@@ -54,7 +56,7 @@ describe('a request', () => {
     const { pending } = create();
     const waits: boolean[] = [];
     const note = () => waits.push(pending.has(request.id));
-    const request = new SendRequest('t', 0, { next: note, complete: note, error: note }, PLAIN);
+    const request = named(new SendRequest('t', 0, { next: note, complete: note, error: note }, PLAIN));
     pending.add(request);
     pending.deliver(request.id, LAST);
     expect(waits).toEqual([false, false]);
@@ -77,7 +79,7 @@ describe('requests that are failed', () => {
     const { pending, send } = create();
     const first = send();
     const again = () => void send();
-    pending.add(new SendRequest('t', 0, { next: again, complete: again, error: again }, PLAIN));
+    pending.add(named(new SendRequest('t', 0, { next: again, complete: again, error: again }, PLAIN)));
     pending.failAll('closed');
     expect([first.seen, pending.size]).toEqual([['error closed'], 1]);
   });
@@ -204,6 +206,13 @@ describe('a request to many', () => {
   });
 });
 
+const ids = new RequestIds();
+
+function named<T extends PendingRequest>(request: T): T {
+  request.id = ids.next();
+  return request;
+}
+
 function raise(): never {
   throw new Error('no');
 }
@@ -218,7 +227,7 @@ function create() {
       error: (error: unknown) => void seen.push(`error ${String(error)}`),
       complete: () => void seen.push('complete'),
     };
-    const request = new SendRequest('t', timeoutMs, observer, conversion);
+    const request = named(new SendRequest('t', timeoutMs, observer, conversion));
     pending.add(request);
     return { request, seen };
   };
@@ -232,7 +241,7 @@ function gather(pending: PendingRequests, max: number, timeoutMs = 0) {
     error: (error: unknown) => void seen.push(error),
     complete: () => void seen.push('complete'),
   };
-  const request = new GatherRequest('t', timeoutMs, max, observer);
+  const request = named(new GatherRequest('t', timeoutMs, max, observer));
   pending.add(request);
   return { request, seen };
 }

@@ -79,6 +79,19 @@ describe('Subscriptions', () => {
     expect(asked).toEqual(['+a +b']);
   });
 
+  it('lets go of what nobody wants any more by the time it is granted', async () => {
+    const gate = closedGate();
+    const { subscriptions, asked } = create({ gate });
+    await subscriptions.begin(IDENTIFIED);
+    const wanted = interest('a');
+    const adding = subscriptions.add(nobody, [wanted]);
+    await Promise.resolve();
+    await subscriptions.remove([wanted]);
+    gate.open();
+    await adding;
+    expect([asked, subscriptions.granted]).toEqual([['+a', '-a'], []]);
+  });
+
   it('forgets what is refused, and tells whoever added it', async () => {
     const { subscriptions, asked } = create({ refused: ['no'] });
     await subscriptions.begin(IDENTIFIED);
