@@ -118,9 +118,17 @@ export class MessageStreams {
     return { kind: 'handled' };
   }
 
-  #factsOf(delivery: object, context: MqttContext, { source, shareName }: TopicFilter): HandleFacts {
-    const connection = this.#settings.connection.identity;
-    const handler = `messages(${JSON.stringify(source)})`;
-    return { connection, delivery, handler, kind: 'stream', filter: source, shareName, context, waitedMs: 0 };
+  #factsOf(delivery: object, context: MqttContext, filter: TopicFilter): HandleFacts {
+    return {
+      connection: this.#settings.connection.identity,
+      delivery,
+      handler: `messages(${JSON.stringify(filter.source)})`,
+      kind: 'stream',
+      filter: filter.template,
+      shareName: filter.shareName,
+      replyTo: undefined,
+      context,
+      waitedMs: 0,
+    };
   }
 }

@@ -11,7 +11,7 @@ export interface DeadLetterEvent {
   readonly deadLetterTopic: string;
   /** By its name in the log. */
   readonly handler: string;
-  /** The Topic Filter as the code wrote it. */
+  /** Its Topic Filter with its named levels, without `$share/group`. */
   readonly filter: string;
   /** How often it was run; 0 if that was not possible. */
   readonly attempts: number;

@@ -14,7 +14,7 @@ export interface DropEvent {
   readonly qos: QoS;
   /** By its name in the log. */
   readonly handler: string;
-  /** The Topic Filter as the code wrote it. */
+  /** Its Topic Filter with its named levels, without `$share/group`. */
   readonly filter: string;
 }
 

@@ -18,10 +18,12 @@ export interface HandleFacts {
   readonly handler: string;
   /** An event handler, a message handler, or an Observable of a client. */
   readonly kind: 'event' | 'message' | 'stream';
-  /** The Topic Filter as the code wrote it, with its named levels. */
+  /** The Topic Filter with its named levels, without `$share/group`: `sites/{site}/reading`. */
   readonly filter: string;
   /** Of a Shared Subscription. */
   readonly shareName: string | undefined;
+  /** Where the requester waits, and how it knows its reply: Correlation Data that is no text is in hexadecimal. `undefined` if it is no request. */
+  readonly replyTo: { readonly topic: string; readonly id: string | undefined } | undefined;
   /** The message: topic, QoS, properties, `attempt` and the rest. */
   readonly context: MqttContext;
   /** How long the message waited for its first run, in milliseconds; `undefined` of further ones. */
@@ -41,5 +43,5 @@ export interface HandleEvent extends HandleFacts {
    * In `start`: lets the handler run inside of `wrap`, such as `(next) => storage.run(value, next)`, for whom the stores that
    * are bound to the channel will not do. `wrap` must call `next` at once; one that does not, or throws before, does not keep the handler from running.
    */
-  runIn(wrap: (next: () => void) => void): void;
+  readonly runIn: (wrap: (next: () => void) => void) => void;
 }

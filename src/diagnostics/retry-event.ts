@@ -9,7 +9,7 @@ export interface RetryEvent {
   readonly topic: string;
   /** By its name in the log. */
   readonly handler: string;
-  /** The Topic Filter as the code wrote it. */
+  /** Its Topic Filter with its named levels, without `$share/group`. */
   readonly filter: string;
   /** How often it has been run. */
   readonly attempts: number;

@@ -45,6 +45,7 @@ function toEvent(facts: HandleFacts, wraps: Wrap[]): HandleEvent {
     kind: facts.kind,
     filter: facts.filter,
     shareName: facts.shareName,
+    replyTo: facts.replyTo,
     context: facts.context,
     waitedMs: facts.waitedMs,
     outcome: undefined,

@@ -100,7 +100,7 @@ export class Conclusion {
     if (!deadLetters.hasSubscribers) return;
     const connection = this.#settings.connection();
     const { name: handler, filter } = route;
-    const facts = { topic: message.topic, deadLetterTopic, handler, filter: filter.source, attempts };
+    const facts = { topic: message.topic, deadLetterTopic, handler, filter: filter.template, attempts };
     deadLetters.publish({ connection, ...facts, reason, error });
   }
 }

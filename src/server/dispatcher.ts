@@ -118,7 +118,7 @@ export class Dispatcher {
 
   #tellOfDrop({ message: { topic, packet }, route }: Job): void {
     const connection = this.#settings.connection();
-    drops.publish({ connection, topic, qos: packet.qos, handler: route.name, filter: route.filter.source });
+    drops.publish({ connection, topic, qos: packet.qos, handler: route.name, filter: route.filter.template });
   }
 
   /** A requester should not wait for what will never come. Whether it knows already. */

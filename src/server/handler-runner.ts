@@ -15,6 +15,7 @@ import { MqttContext } from '../message/mqtt-context.js';
 import type { OpenRequest, StopReason } from './open-request.js';
 import type { Outcome } from './outcome.js';
 import { answerStream } from './reply-stream.js';
+import { describeReplyAddress } from './reply-address.js';
 import { ReplyRecord, repeatKey } from './reply-cache.js';
 import { UndeliverableReply } from './responder.js';
 
@@ -84,7 +85,7 @@ export class HandlerRunner {
   #proceed(job: Job, incoming: Incoming, attempt: number): Outcome | Promise<Outcome> {
     const context = this.#createContext(job, incoming, attempt);
     if (!handling.hasSubscribers) return this.#runOnce(job, incoming, context);
-    return traceHandling(this.#factsOf(job, context), () => this.#runOnce(job, incoming, context));
+    return traceHandling(this.#factsOf(job, incoming, context), () => this.#runOnce(job, incoming, context));
   }
 
   #createContext({ route, message, decide }: Job, incoming: Incoming, attempt: number): MqttContext {
@@ -94,13 +95,23 @@ export class HandlerRunner {
     return new MqttContext([message.topic, message.packet], source);
   }
 
-  #factsOf(job: Job, context: MqttContext): HandleFacts {
+  #factsOf(job: Job, { reply }: Incoming, context: MqttContext): HandleFacts {
     const { name: handler, kind, filter } = job.route;
     const isFirst = context.attempt === 1 && job.arrivedAt !== undefined;
-    const waitedMs = isFirst ? performance.now() - job.arrivedAt : undefined;
-    const connection = this.#settings.connection();
-    const { source, shareName } = filter;
-    return { connection, delivery: job, handler, kind, filter: source, shareName, context, waitedMs };
+    return {
+      connection: this.#settings.connection(),
+      delivery: job,
+      handler,
+      kind,
+      filter: filter.template,
+      shareName: filter.shareName,
+      replyTo:
+        kind === 'event' || reply === undefined || 'invalid' in reply
+          ? undefined
+          : describeReplyAddress(reply),
+      context,
+      waitedMs: isFirst ? performance.now() - job.arrivedAt : undefined,
+    };
   }
 
   #runOnce(job: Job, incoming: Incoming, context: MqttContext): Outcome | Promise<Outcome> {
@@ -164,7 +175,7 @@ export class HandlerRunner {
       connection: this.#settings.connection(),
       topic: message.topic,
       handler: route.name,
-      filter: route.filter.source,
+      filter: route.filter.template,
       attempts,
       delayMs,
       error: 'error' in outcome ? outcome.error : undefined,

@@ -166,7 +166,8 @@ describeOnBrokers('the channels', ({ protocolVersion, start, kind }) => {
       outcome: 'completed',
       error: undefined,
     });
-    expect(runs.at(-1)![1]).toMatchObject({ kind: 'message', filter: 'count', outcome: 'handled' });
+    const replyTo = { topic: 'clients/client/replies', id: requests[0]![1].id };
+    expect(runs.at(-1)![1]).toMatchObject({ kind: 'message', filter: 'count', replyTo, outcome: 'handled' });
     const reply = { connection, topic: 'clients/client/replies', qos: 0, error: undefined };
     expect(replies).toMatchObject([reply, reply, reply]);
   });

@@ -59,6 +59,12 @@ async function trace(wraps: readonly Wrap[], run: () => Ending): Promise<Ending>
 function createFacts() {
   const { topic, packet } = createMessage('a');
   const context = new MqttContext([topic, packet]);
-  const route = { handler: 'a', kind: 'event', filter: 'a', shareName: undefined } as const;
+  const route = {
+    handler: 'a',
+    kind: 'event',
+    filter: 'a',
+    shareName: undefined,
+    replyTo: undefined,
+  } as const;
   return { ...route, connection: connectionIdentity(), delivery: {}, context, waitedMs: 0 };
 }
