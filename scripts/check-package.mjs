@@ -14,6 +14,10 @@ const consumers = {
   '.': `import { ClientMqtt, ServerMqtt } from '${manifest.name}';
 export const both = [new ServerMqtt({ url: 'mqtt://localhost' }), new ClientMqtt({ url: 'mqtt://localhost' })];
 `,
+  './opentelemetry': `import { MqttInstrumentation, type MqttInstrumentationConfig } from '${manifest.name}/opentelemetry';
+const config: MqttInstrumentationConfig = { destinationTemplate: (topic) => topic.split('/')[0] };
+new MqttInstrumentation(config).disable();
+`,
   './testing': `import { createMqttTestingApp, MqttTestBroker } from '${manifest.name}/testing';
 await using broker = await MqttTestBroker.start();
 await using service = await createMqttTestingApp({ broker });

@@ -24,7 +24,11 @@ const layers: Record<string, string[]> = {
 };
 const mayNameTypesOfMqtt = ['server', 'client', 'index'];
 /** The add-on that each optional peer is for. */
-const optionalPeers: Record<string, string> = { aedes: 'testing', '@nestjs/testing': 'testing' };
+const optionalPeers: Record<string, string> = {
+  aedes: 'testing',
+  '@nestjs/testing': 'testing',
+  '@opentelemetry/api': 'opentelemetry',
+};
 
 interface Import {
   readonly from: string;
