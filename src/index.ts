@@ -54,6 +54,7 @@ export type { ReplyEvent } from './diagnostics/reply-event.js';
 export type { RequestEvent, RequestFacts } from './diagnostics/request-event.js';
 export type { RetryEvent } from './diagnostics/retry-event.js';
 export type { SubscriptionEvent } from './diagnostics/subscription-event.js';
+export { collectHealth } from './connection/collect-health.js';
 export type { HealthCollection, HealthReport } from './connection/health-reports.js';
 export { MqttStatus } from './connection/mqtt-status.js';
 export type { MqttEvents } from '@nestjs/microservices';

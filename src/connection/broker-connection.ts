@@ -113,7 +113,7 @@ export class BrokerConnection {
   }
 
   health(): ConnectionHealth {
-    return this.#state.health(this.subscriptions.count());
+    return { ...this.#state.health(this.subscriptions.count()), givenUp: this.#failures.givenUp };
   }
 
   /**
@@ -305,7 +305,7 @@ export class BrokerConnection {
     const client = this.#client;
     const error = this.#failures.toError();
     if (!isFirst) this.#ended = this.#failures.end;
-    if (!isFirst) this.#logger.error(`${error.message}; not connecting again`);
+    if (!isFirst) this.#failures.reportEnd();
     await this.#end(error);
     if (!isFirst) client?.emit('error', error);
   }

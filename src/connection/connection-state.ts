@@ -72,7 +72,7 @@ export class ConnectionState {
     this.#lastError = error;
   }
 
-  health(subscriptions: ConnectionHealth['subscriptions']): ConnectionHealth {
+  health(subscriptions: ConnectionHealth['subscriptions']): Omit<ConnectionHealth, 'givenUp'> {
     const [status, connectedSince, lastError] = [this.#status, this.#connectedSince, this.#lastError];
     return { status, connectedSince, subscriptions, lastError };
   }

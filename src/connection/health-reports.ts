@@ -18,7 +18,7 @@ export interface HealthReport {
  * `add`, before `publish` returns.
  */
 export interface HealthCollection {
-  add(report: HealthReport): void;
+  readonly add: (report: HealthReport) => void;
 }
 
 /** Reports of a server or client while it is open. */

@@ -1,6 +1,5 @@
-import { channel } from 'node:diagnostics_channel';
 import type { BatchObservableResult, Meter, Observable } from '@opentelemetry/api';
-import { mqttChannels, type HealthCollection, type HealthReport } from '../index.js';
+import { collectHealth, type HealthReport } from '../index.js';
 import { connectionAttributes } from './connection-attributes.js';
 
 /** What of a report each gauge adds up. */
@@ -71,13 +70,11 @@ function observeGroup(
 
 function groupReports(): [HealthReport, ...HealthReport[]][] {
   const groups = new Map<string, [HealthReport, ...HealthReport[]]>();
-  const add = (report: HealthReport): void => {
+  for (const report of collectHealth()) {
     const key = `${report.role} ${report.connection.broker}`;
     const group = groups.get(key);
     if (group === undefined) groups.set(key, [report]);
     else group.push(report);
-  };
-  const collection: HealthCollection = { add };
-  channel(mqttChannels.collect).publish(collection);
+  }
   return [...groups.values()];
 }

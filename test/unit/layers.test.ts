@@ -26,6 +26,7 @@ const mayNameTypesOfMqtt = ['server', 'client', 'index'];
 /** The add-on that each optional peer is for. */
 const optionalPeers: Record<string, string> = {
   aedes: 'testing',
+  '@nestjs/terminus': 'health',
   '@nestjs/testing': 'testing',
   '@opentelemetry/api': 'opentelemetry',
 };
