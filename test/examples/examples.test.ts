@@ -5,7 +5,7 @@ import { describeWithMosquitto } from '../support/needs-mosquitto.js';
 
 const BUILD_DEADLINE_MS = 120_000;
 const DEADLINE_MS = 15_000;
-const needsMosquitto = ['scale-out'];
+const needsMosquitto = ['operating', 'scale-out'];
 const names = readdirSync('examples').filter((name) => name !== 'demo'); // .ci/run runs it
 
 const run = promisify(execFile);
