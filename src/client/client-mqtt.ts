@@ -34,7 +34,7 @@ const DEFAULT_TIMEOUT_MS = 30_000;
  * Nest's client proxy for MQTT 3.1.1 and 5.
  *
  * `emit` completes when the broker has acknowledged the message (QoS 1 and 2) or it is written (QoS 0), and fails with a
- * {@link PublishError} or a {@link ConnectionError}. `send` emits the replies, and fails with a {@link RemoteError} that
+ * {@link PublishError}, a {@link QueueFullError} or a {@link ConnectionError}. `send` emits the replies, and fails with a {@link RemoteError} that
  * holds what the handler threw, a {@link RequestTimeoutError} when no reply comes in time, or a {@link NoRespondersError};
  * unsubscribing from it stops the handler. All take data, or an `MqttRecord` with options.
  *

@@ -180,7 +180,7 @@ export class BrokerConnection {
 
   /**
    * Resolves when the broker has acknowledged the message (QoS 1 and 2) or it has been written (QoS 0).
-   * @throws {PublishError}
+   * @throws {PublishError} or a {@link QueueFullError} if it cannot be sent at once, and has no place in line
    */
   publish(topic: string, payload: Buffer | string, options: MqttRecordOptions): Promise<PublishReceipt> {
     if (this.#client === undefined) return Promise.reject(notConnected(this.address));

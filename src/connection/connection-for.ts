@@ -34,8 +34,10 @@ const OPTIONS_OF_THE_CONNECTION: readonly (keyof MqttConnectionOptions)[] = [
   'maxConnectionAttempts',
   'presence',
   'limits',
+  'maxQos',
   'offline',
   'outbox',
+  'maxPublishAttempts',
 ];
 
 /**

@@ -9,12 +9,6 @@ import { MESSAGE_REMOVED } from './replay-guard.js';
 /** What MQTT.js calls when the exchange of a message has ended. */
 type Settle = (error?: Error | null, packet?: Packet) => void;
 
-interface Unsettled {
-  readonly reject: (error: Error) => void;
-  /** Written to a connection as QoS 0: lost with it. */
-  readonly volatile: boolean;
-}
-
 /** Of a PUBACK or PUBREC: sections 3.4.2.1 and 3.5.2.1. */
 const NO_MATCHING_SUBSCRIBERS = 0x10;
 /** Of a PUBCOMP: section 3.7.2.1. */
@@ -26,7 +20,7 @@ const UNMATCHED: PublishReceipt = { noMatchingSubscribers: true };
 export class InFlight {
   readonly #store: OutgoingStore;
   readonly #onRelease: () => void;
-  readonly #unsettled = new Set<Unsettled>();
+  readonly #unsettled = new Set<OutgoingMessage>();
   /** The Packet Identifiers of messages that nobody is subscribed to: MQTT.js does not tell their callbacks. */
   readonly #unmatched = new Set<number>();
   readonly #restored = new Map<number, Settle>();
@@ -62,27 +56,27 @@ export class InFlight {
     }
   }
 
-  #write(client: MqttClient, { topic, payload, options, resolve, reject }: OutgoingMessage): void {
+  #write(client: MqttClient, message: OutgoingMessage): void {
+    const { topic, payload, options, resolve } = message;
     if (writeDirectly(client, topic, payload, options)) {
       resolve(TAKEN);
       return;
     }
-    const unsettled = { reject, volatile: true };
-    this.#unsettled.add(unsettled);
+    this.#unsettled.add(message);
     client.stream.once('drain', () => {
-      if (this.#remove(unsettled)) resolve(TAKEN);
+      if (this.#remove(message)) resolve(TAKEN);
     });
   }
 
   #publish(client: MqttClient, message: OutgoingMessage): void {
     const { topic, payload, options } = message;
-    const unsettled = this.#enter(message);
-    const settle = this.#settler(unsettled, message);
+    const settle = this.#enter(message);
     try {
-      if (!this.#store.isPersistent) client.publish(topic, toBuffer(payload), toMqttJs(options), settle);
+      if (!this.#store.isPersistent || options.transient)
+        client.publish(topic, toBuffer(payload), toMqttJs(options), settle);
       else this.#sendOnceWritten(client, message, settle);
     } catch (error) {
-      this.#remove(unsettled);
+      this.#remove(message);
       message.reject(toPublishError(topic, error as Error));
       throw error;
     }
@@ -90,7 +84,7 @@ export class InFlight {
 
   /** What was sent by a process before: MQTT.js will send it again, from the store. */
   restore(messageId: number, message: OutgoingMessage): void {
-    this.#restored.set(messageId, this.#settler(this.#enter(message), message));
+    this.#restored.set(messageId, this.#enter(message));
   }
 
   /** Tells MQTT.js whom to tell of what was restored. */
@@ -103,29 +97,35 @@ export class InFlight {
 
   /** The connection was lost: MQTT.js sends again what is QoS 1 or 2. */
   failVolatile(error: Error): void {
-    for (const unsettled of this.#unsettled) if (unsettled.volatile) this.#fail(unsettled, error);
+    for (const message of this.#unsettled) if (!message.options.qos) this.#fail(message, error);
   }
 
   failAll(error: Error): void {
-    for (const unsettled of this.#unsettled) this.#fail(unsettled, error);
+    for (const message of this.#unsettled) this.#fail(message, error);
     this.#unmatched.clear();
     this.#restored.clear();
   }
 
-  #enter({ options, reject }: OutgoingMessage): Unsettled {
-    const unsettled = { reject, volatile: !options.qos };
-    this.#unsettled.add(unsettled);
-    if (!unsettled.volatile) this.#unacknowledged++;
-    return unsettled;
+  #enter(message: OutgoingMessage): Settle {
+    this.#unsettled.add(message);
+    if (message.options.qos) this.#unacknowledged++;
+    return (error, packet) => {
+      if (!this.#remove(message)) return;
+      if (error && !isAlreadyComplete(error)) message.reject(toPublishError(message.topic, error));
+      else message.resolve(this.#isUnmatched(packet) ? UNMATCHED : TAKEN);
+      if (message.options.qos) this.#onRelease();
+    };
   }
 
-  #settler(unsettled: Unsettled, { topic, resolve, reject }: OutgoingMessage): Settle {
-    return (error, packet) => {
-      if (!this.#remove(unsettled)) return;
-      if (error && !isAlreadyComplete(error)) reject(toPublishError(topic, error));
-      else resolve(this.#isUnmatched(packet) ? UNMATCHED : TAKEN);
-      if (!unsettled.volatile) this.#onRelease();
-    };
+  #fail(message: OutgoingMessage, error: Error): void {
+    this.#remove(message);
+    message.reject(error);
+  }
+
+  #remove(message: OutgoingMessage): boolean {
+    const removed = this.#unsettled.delete(message);
+    if (removed && message.options.qos) this.#unacknowledged--;
+    return removed;
   }
 
   #sendOnceWritten(
@@ -140,17 +140,6 @@ export class InFlight {
     this.#store.as({ number, onFailed }, () =>
       client.publish(topic, toBuffer(payload), toMqttJs(options), settle),
     );
-  }
-
-  #fail(unsettled: Unsettled, error: Error): void {
-    this.#remove(unsettled);
-    unsettled.reject(error);
-  }
-
-  #remove(unsettled: Unsettled): boolean {
-    const removed = this.#unsettled.delete(unsettled);
-    if (removed && !unsettled.volatile) this.#unacknowledged--;
-    return removed;
   }
 
   #isUnmatched(packet: Packet | undefined): boolean {

@@ -9,11 +9,17 @@ export interface PublishReceipt {
   readonly noMatchingSubscribers: boolean;
 }
 
+/** How a message is published, and whether it outlives the process. */
+export interface PublishOptions extends MqttRecordOptions {
+  /** Not for the outbox: it says something of this process. */
+  readonly transient?: boolean | undefined;
+}
+
 /** A message that is to be published, and who waits for what becomes of it. */
 export interface OutgoingMessage {
   readonly topic: string;
   readonly payload: Buffer | string;
-  readonly options: MqttRecordOptions;
+  readonly options: PublishOptions;
   /** In the outbox, if it waited there. */
   readonly number?: number | undefined;
   readonly resolve: (receipt: PublishReceipt) => void;

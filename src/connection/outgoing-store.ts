@@ -14,7 +14,7 @@ interface Stored {
   pubrel: Packet | undefined;
 }
 
-/** What is known of a message that is given to MQTT.js. */
+/** What is known of a message for the outbox that is given to MQTT.js. */
 interface Given {
   /** In the outbox, if it waited there. */
   readonly number: number | undefined;
@@ -24,9 +24,6 @@ interface Given {
 
 type Done = Parameters<IStore['put']>[1];
 type PacketDone = Parameters<IStore['del']>[1];
-
-/** Of one that somebody publishes with MQTT.js's own client. */
-const UNKNOWN: Given = { number: undefined, onFailed: () => undefined };
 
 /**
  * What MQTT.js has sent, and the broker has not acknowledged. It is sent again on the next connection: with the DUP flag
@@ -38,7 +35,7 @@ export class OutgoingStore implements IStore {
   #resumed = false;
   /** Counts connections: what is written to disk too late for one is sent on the next. */
   #connection = 0;
-  #given: Given = UNKNOWN;
+  #given: Given | undefined;
 
   /** Whether what is sent is written to disk before. */
   get isPersistent(): boolean {
@@ -74,13 +71,13 @@ export class OutgoingStore implements IStore {
     if (number !== undefined) this.#outbox?.remove(number);
   }
 
-  /** Runs what gives a message to MQTT.js, so that it is known when it comes here. */
+  /** Runs what gives a message to MQTT.js that is for the outbox; others are not. */
   as(given: Given, send: () => void): void {
     this.#given = given;
     try {
       send();
     } finally {
-      this.#given = UNKNOWN;
+      this.#given = undefined;
     }
   }
 
@@ -138,16 +135,17 @@ export class OutgoingStore implements IStore {
 
   #putPublish(packet: IPublishPacket, done: Done): void {
     const messageId = packet.messageId!;
+    const given = this.#given;
     const expires = packet.properties?.messageExpiryInterval !== undefined;
-    const sinceMs = expires || this.#outbox !== undefined ? Date.now() : 0;
-    const { number = this.#outbox?.add(packet, sinceMs).number, onFailed } = this.#given;
+    const sinceMs = expires || given !== undefined ? Date.now() : 0;
+    const number = given && (given.number ?? this.#outbox?.add(packet, sinceMs).number);
     this.#stored.set(messageId, { packet, sinceMs, number, pubrel: undefined });
     const written = this.#write(number, { messageId, received: false });
     if (written === undefined) done();
     else {
       this.#continue(written, done, (error) => {
         this.#stored.delete(messageId);
-        onFailed(messageId, error);
+        given?.onFailed(messageId, error);
       });
     }
   }

@@ -6,6 +6,7 @@ import { ConfigurationError, describeError, PublishError } from '../errors.js';
 import type { MqttRecordOptions, PublishProperties } from '../message/mqtt-record.js';
 import { topicNameProblem } from '../topic/topic-name.js';
 import { withClientId } from '../topic/with-client-id.js';
+import type { PublishOptions } from './outgoing-message.js';
 import type { Session } from './session.js';
 
 /** How others learn whether this server or client is connected: by a retained message. */
@@ -112,7 +113,8 @@ export class Presence {
   }
 
   async #announce({ clientId }: Session): Promise<void> {
-    const { topic, payload, ...options } = this.#message(this.#online, clientId);
+    const { topic, payload, ...record } = this.#message(this.#online, clientId);
+    const options: PublishOptions = { ...record, transient: true };
     try {
       await this.#publish(topic, payload, options);
     } catch (error) {

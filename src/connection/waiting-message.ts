@@ -27,7 +27,7 @@ export class WaitingMessage implements Waiting {
 
   /** What cannot be written fails, and is not sent. */
   keepIn(store: OutgoingStore): void {
-    if (!this.confirmed) return;
+    if (!this.confirmed || this.message.options.transient) return;
     const kept = store.keep(toPacket(this.message, this.#protocolVersion), this.#sinceMs);
     this.#number = kept?.number;
     kept?.written.catch((error: unknown) => {

@@ -18,6 +18,8 @@ export class OpenRequests {
   readonly #settings: OpenRequestsSettings;
   /** By their keys; one that has none, or comes while it runs, is its own key. */
   readonly #requests = new Map<string | OpenRequest, OpenRequest>();
+  /** Those that came while another one with their key was open. */
+  readonly #repeated = new Set<OpenRequest>();
 
   constructor(settings: OpenRequestsSettings) {
     this.#settings = settings;
@@ -33,7 +35,9 @@ export class OpenRequests {
     const key = keyOf(reply);
     const answer = this.#settings.responder.answer(reply, message.packet.qos, codec);
     const request = new OpenRequest({ message, key, timeoutMs, answer });
-    this.#requests.set(key === undefined || this.#requests.has(key) ? request : key, request);
+    const isRepeated = key !== undefined && this.#requests.has(key);
+    if (isRepeated) this.#repeated.add(request);
+    this.#requests.set(key === undefined || isRepeated ? request : key, request);
     return request;
   }
 
@@ -43,6 +47,7 @@ export class OpenRequests {
     const { key } = request;
     const isFirst = key !== undefined && this.#requests.get(key) === request;
     this.#requests.delete(isFirst ? key : request);
+    this.#repeated.delete(request);
   }
 
   endOf(incoming: Incoming | Promise<Incoming>): void {
@@ -53,6 +58,7 @@ export class OpenRequests {
 
   cancel(key: string): void {
     this.#requests.get(key)?.stop('cancelled');
+    for (const request of this.#repeated) if (request.key === key) request.stop('cancelled');
   }
 
   /** Stops all. Those that the broker will not deliver again are failed; the next process answers the others from the start. */

@@ -13,8 +13,10 @@ export function answerStream(values: Observable<unknown>, request: OpenRequest):
     let held: { readonly value: unknown } | undefined;
     let failed = false;
     let published: Promise<void> = Promise.resolve();
-    const send = (reply: Reply): void => {
-      if (failed) return;
+    let line: Promise<void> | undefined;
+    /** Resolves when it is known whether it can be published. */
+    const publish = (reply: Reply): Promise<void> => {
+      if (failed) return Promise.resolve();
       const publishing = request.answer(reply);
       published = Promise.all([published, publishing]).then(() => undefined);
       published.catch((error: unknown) => {
@@ -22,6 +24,13 @@ export function answerStream(values: Observable<unknown>, request: OpenRequest):
         subscription.unsubscribe();
         reject(error);
       });
+      return new Promise((known) => afterMicrotasks(known));
+    };
+    const send = (reply: Reply): void => {
+      line = line === undefined ? publish(reply) : line.then(() => publish(reply));
+    };
+    const whenPublished = (then: () => void): void => {
+      void Promise.resolve(line).then(() => published.then(then, reject));
     };
     const release = (last: boolean): void => {
       if (held === undefined) return;
@@ -33,7 +42,7 @@ export function answerStream(values: Observable<unknown>, request: OpenRequest):
       if (held?.value === undefined) send({ kind: 'end' });
       else release(true);
       held = undefined;
-      published.then(resolve, reject);
+      whenPublished(resolve);
     };
     const subscription = values.subscribe({
       next: (value) => {
@@ -44,7 +53,7 @@ export function answerStream(values: Observable<unknown>, request: OpenRequest):
       },
       error: (error: unknown) => {
         release(false);
-        published.then(() => reject(error as Error), reject);
+        whenPublished(() => reject(error));
       },
       complete: () => {
         const last = held;

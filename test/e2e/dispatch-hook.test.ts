@@ -1,6 +1,6 @@
 import { Controller } from '@nestjs/common';
 import { ClientProxy, Ctx } from '@nestjs/microservices';
-import { lastValueFrom } from 'rxjs';
+import { lastValueFrom, toArray } from 'rxjs';
 import {
   MqttContext,
   MqttEventPattern,
@@ -78,6 +78,15 @@ describeWithHook('what a dispatch hook attaches', () => {
       await using client = await startTracedClient();
       const metadata = await lastValueFrom(client.send('metadata/request', { a: 1 }));
       expect(metadata).toEqual({ trace: '7', source: 'hook' });
+      expect(dispatched).toEqual([{ pattern: 'metadata/request', data: { a: 1 } }]);
+    });
+
+    it('comes with a request to many responders', async () => {
+      await using client = await startTracedClient();
+      const [reply] = await lastValueFrom(
+        client.sendToMany('metadata/request', { a: 1 }, { max: 1 }).pipe(toArray()),
+      );
+      expect(reply?.value).toMatchObject({ trace: '7', source: 'hook' });
       expect(dispatched).toEqual([{ pattern: 'metadata/request', data: { a: 1 } }]);
     });
 

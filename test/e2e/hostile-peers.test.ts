@@ -1,6 +1,6 @@
 import { Controller } from '@nestjs/common';
 import { Ctx, MqttRecord as NestRecord, RpcException } from '@nestjs/microservices';
-import { lastValueFrom, of, tap, toArray } from 'rxjs';
+import { from, lastValueFrom, tap, toArray } from 'rxjs';
 import {
   ClientMqtt,
   ConfigurationError,
@@ -609,16 +609,22 @@ describeWithMosquitto('a dead letter on MQTT 5', () => {
 });
 
 describe('values of a stream', () => {
-  it('are answered with until one cannot be, which the requester is told', async () => {
+  it.each<[string, readonly unknown[]]>([
+    ['in the middle', [1, 10n, 3]],
+    ['with more behind it', [1, 10n, 3, 4, 5]],
+    ['at the end', [1, 10n]],
+  ])('are answered with until one cannot be, which the requester is told: %s', async (_, values) => {
     await using broker = await startStubBroker();
-    await using _service = await startServer({ url: broker.url }, { messages: { ask: () => of(1, 10n, 3) } });
+    await using _service = await startServer({ url: broker.url }, { messages: { ask: () => from(values) } });
     broker.connection.publish(
       'ask',
       JSON.stringify({ pattern: 'ask', data: 1, id: '1', replyTo: 'replies' }),
     );
     await until(() => broker.packets('publish').some(({ payload }) => payload.includes('err')));
     const replies = broker.packets('publish').map(({ payload }) => JSON.parse(payload.toString()) as object);
-    expect(replies.at(-1)).toMatchObject({ isDisposed: true });
-    expect(replies[0]).toMatchObject({ response: 1 });
+    expect(replies).toEqual([
+      { id: '1', response: 1 },
+      { id: '1', err: INTERNAL_ERROR, isDisposed: true },
+    ]);
   });
 });

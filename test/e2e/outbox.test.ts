@@ -2,6 +2,7 @@ import {
   ClientMqtt,
   ConfigurationError,
   ConnectionError,
+  MqttConnection,
   MqttRecord,
   QueueFullError,
   type ClientMqttOptions,
@@ -210,6 +211,23 @@ describe('an outbox', () => {
     expect(broker.packets('publish').map(({ topic }) => topic)).toEqual(['a', 'b']);
   });
 
+  it('does not have what says that its client is connected', async () => {
+    await using broker = await startStubBroker({
+      script: (connection) => ({ publish: connection === 1 ? 'ignore' : 'answer' }),
+    });
+    const presence = { topic: 'presence/{clientId}' };
+    const client = await open(broker.url, { clientId: 'one', presence });
+    await until(() => broker.packets('publish').length === 1);
+    broker.closeConnections();
+    await client.close();
+    const next = await open(broker.url, { clientId: 'two', presence });
+    expect(await emit(next, 'a', { qos: 1 })).toBe('done');
+    await next.close();
+    const topics = broker.packets('publish').map(({ topic }) => topic);
+    expect(topics.filter((topic) => topic === 'presence/one')).toHaveLength(1);
+    expect(topics.filter((topic) => topic === 'presence/two')).toHaveLength(2); // online, offline
+  });
+
   it('does not have QoS 0', async () => {
     await using broker = await startStubBroker();
     const client = await openOffline(broker);
@@ -300,6 +318,26 @@ describe('an outbox', () => {
     await waiting.close();
     await using _server = await startServer({ url: broker.url, outbox }, { events: { a: () => 0 } });
     expect(broker.packets('connect')).toHaveLength(3);
+  });
+
+  it('may be that of a shared connection', async () => {
+    let isThere = false;
+    await using broker = await startStubBroker({ script: () => ({ connect: isThere ? 'answer' : 'close' }) });
+    const options = { url: broker.url, reconnectPeriod: 20, outbox: { path: folder.path } };
+    const before = new MqttConnection(options);
+    const outcomes = ['a', 'b'].map((topic) =>
+      emit(new ClientMqtt({ connection: before }), topic, { qos: 1 }),
+    );
+    await until(() => broker.connections.length > 1);
+    await before.close();
+    expect(await Promise.all(outcomes)).toEqual([expect.any(ConnectionError), expect.any(ConnectionError)]);
+    isThere = true;
+    const connection = new MqttConnection(options);
+    await using client = new ClosingClient({ connection });
+    expect(await emit(client, 'c', { qos: 1 })).toBe('done');
+    expect(broker.packets('publish').map(({ topic }) => topic)).toEqual(['a', 'b', 'c']);
+    const { outbox } = options;
+    expect(() => new ClientMqtt({ connection, outbox })).toThrow('outbox: options of the shared connection');
   });
 
   it('is free again when the connection could not be made, or the client was closed before', async () => {

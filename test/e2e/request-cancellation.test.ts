@@ -134,6 +134,22 @@ describeOnBrokers('a request that is given up', ({ protocolVersion, start, kind 
     expect(signals).toHaveLength(1);
   });
 
+  it('is stopped each time that it came, where it came again meanwhile', async () => {
+    const { signals, handle } = waiting();
+    await using _server = await serve({ messages: { ask: handle } });
+    await using device = await connectDevice(broker.url, { protocolVersion });
+    const properties = { responseTopic: 'answers', correlationData: Buffer.from('1') };
+    const envelope = JSON.stringify({ pattern: 'ask', data: 1, id: '1', replyTo: 'answers' });
+    for (let times = 0; times < 2; times++)
+      await device.publish('ask', protocolVersion === 5 ? '1' : envelope, { properties });
+    await until(() => signals.length === 2);
+    const cancellation = JSON.stringify({ id: '1', replyTo: 'answers' });
+    await device.publish('clients/any/cancellations', protocolVersion === 5 ? '' : cancellation, {
+      properties,
+    });
+    await until(() => signals.every(({ aborted }) => aborted), { deadlineMs: 2000 });
+  });
+
   it.each<[string, string]>([
     ['another request', 'other'],
     ['another requester', 'others'],
@@ -244,22 +260,28 @@ describeOnBrokers(
   'a cancellation that is refused',
   ({ protocolVersion, start }) => {
     it('is warned about once, and no other is published', async () => {
+      let runs = 0;
       await using broker = await start({ denied: true });
       await using proxy = await startTcpProxy(broker);
       await using _server = await startServer(
         { url: broker.url, protocolVersion, drainTimeoutMs: 10 },
-        { messages: { ask: () => new Promise(() => undefined), answer: () => 'answer' } },
+        { messages: { ask: () => (runs++, new Promise(() => undefined)), answer: () => 'answer' } },
       );
       const options = { protocolVersion, reconnectPeriod: 20, cancelTopic: 'denied/{clientId}' };
       await using client = await startClient(proxy.url, options);
-      const giveUp = (timeoutMs: number) => outcomeOf(client.send('ask', new MqttRecord(1, { timeoutMs })));
+      const giveUp = async (count: number) => {
+        const all = runs + count;
+        const given = Array.from({ length: count }, () => client.send('ask', 1).subscribe());
+        await until(() => runs === all);
+        given.forEach((subscription) => subscription.unsubscribe());
+      };
       const cancellations = () =>
         publishesOf(proxy, protocolVersion).filter(({ topic }) => topic.startsWith('denied/'));
-      await Promise.all([giveUp(10), giveUp(11), giveUp(12)]);
+      await giveUp(3);
       await until(() => logs.warnings().some((line) => line.includes('requests cannot be cancelled')));
       await until(async () => (await outcomeOf(client.send('answer', 1))) === 'answer');
       const before = [proxy.connectionCount, cancellations().length];
-      await Promise.all([giveUp(10), giveUp(11)]);
+      await giveUp(2);
       expect(await outcomeOf(client.send('answer', 1))).toBe('answer');
       expect([proxy.connectionCount, cancellations().length]).toEqual(before);
       expect(logs.warnings().filter((line) => line.includes('cannot be cancelled'))).toHaveLength(1);

@@ -92,8 +92,8 @@ describeOnBrokers('a request to many responders', ({ protocolVersion, start, kin
     ]);
     await using client = await connect();
     const begin = performance.now();
-    expect(await collect(client, { timeoutMs: SHORT_MS })).toEqual([{ responder: 'one', value: 'answer' }]);
-    expect(performance.now() - begin).toBeGreaterThanOrEqual(SHORT_MS - 1);
+    expect(await collect(client, { timeoutMs: 200 })).toEqual([{ responder: 'one', value: 'answer' }]);
+    expect(performance.now() - begin).toBeGreaterThanOrEqual(199);
     await until(() => signals[0]?.aborted);
   });
 

@@ -1,5 +1,5 @@
 import { RpcException } from '@nestjs/microservices';
-import { concat, of, tap } from 'rxjs';
+import { of, tap } from 'rxjs';
 import {
   ConfigurationError,
   MqttRecord,
@@ -134,7 +134,7 @@ describeOnBrokers(
     const setup = {
       messages: {
         ask: (size: unknown) => ofSize(size),
-        stream: (size: unknown) => concat(of('small'), of(ofSize(size)), of('small')),
+        stream: (size: unknown) => of('small', ofSize(size), 'small', 'small'),
         fail: (size: unknown) => {
           throw new RpcException(ofSize(size));
         },

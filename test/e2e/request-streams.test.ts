@@ -92,8 +92,9 @@ describeOnBrokers('a stream', ({ protocolVersion, start, kind }) => {
     ['the time of the requester', (values) => outcomeOf(values), 50],
   ])('is stopped at the responder by %s', async (_, consume, timeoutMs) => {
     const { seen, handle } = endless();
-    await using _server = await serve({ messages: { ask: handle } });
+    await using _server = await serve({ messages: { ask: handle, warm: () => 'warm' } });
     await using client = await connect(timeoutMs);
+    await lastValueFrom(client.send('warm', new MqttRecord(1, { timeoutMs: 60_000 }))); // it has subscribed
     await consume(client.send('ask', 1));
     await until(() => seen.stopped === 1);
     expect(seen.running).toBe(0);
@@ -134,7 +135,7 @@ describeOnBrokers('a stream', ({ protocolVersion, start, kind }) => {
       { messages: { ask: () => merge(of(1, 2, 3), NEVER) } },
       { url: proxy.url, reconnectPeriod: 0 },
     );
-    await using client = await connect(150);
+    await using client = await connect(300);
     const values: unknown[] = [];
     const outcome = outcomeOf(client.send('ask', 1).pipe(tap((value) => values.push(value))));
     await until(() => values.length === 3);

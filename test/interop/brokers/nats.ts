@@ -4,10 +4,8 @@ import { join } from 'node:path';
 import { findExecutable } from '../../support/find-executable.js';
 import type { Recipe, Place, Program } from './program-broker.js';
 
-const PROGRAM = findExecutable('nats-server');
-
-export const natsVersion =
-  PROGRAM && /: v(\S+)/.exec(spawnSync(PROGRAM, ['--version']).stdout.toString())?.[1];
+export const natsProgram = findExecutable('nats-server') ?? 'nats-server';
+export const natsVersion = versionOf(natsProgram);
 
 /** An MQTT listener of NATS is either plain or TLS: two servers. */
 export const nats: Recipe = {
@@ -41,5 +39,10 @@ async function server({ folder }: Place, name: string, lines: readonly string[])
     '  publish: { deny: ["denied.>"] }, subscribe: { deny: ["denied.>"] } } } ] }',
   ];
   await writeFile(path, [...common, ...lines].join('\n'));
-  return { path: PROGRAM ?? 'nats-server', args: ['-c', path] };
+  return { path: natsProgram, args: ['-c', path] };
+}
+
+function versionOf(program: string): string | undefined {
+  const { stdout } = spawnSync(program, ['--version'], { encoding: 'utf8' });
+  return /: v(\S+)/.exec(stdout ?? '')?.[1];
 }

@@ -14,13 +14,15 @@ export const qos2ClosedUpon: readonly Limit[] = [
   {
     feature: qos2,
     words: 'delivered with QoS 1; a publish closes the connection',
-    says: `${WARNING}; \`emit\` fails with a \`PublishError\``,
+    says: `${WARNING}; \`emit\` fails with a \`PublishError\`, at once with \`limits: { maxQos: 1 }\``,
     run: async (scene) => {
       await expectQos1(scene);
       await using client = await scene.startClient();
       const error = await outcomeOf(client.emit(scene.topic, record(2)), 20_000);
       expect(error).toBeInstanceOf(PublishError);
       expect(error).toMatchObject({ topic: scene.topic });
+      await using informed = await scene.startClient({ limits: { maxQos: 1 } });
+      expect(await outcomeOf(informed.emit(scene.topic, record(2)))).toMatchObject({ reasonCode: 0x9b });
     },
   },
   { feature: qos2Again, words: 'delivered with QoS 1', says: WARNING, run: expectQos1 },

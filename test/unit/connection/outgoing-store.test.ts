@@ -55,7 +55,7 @@ describe('OutgoingStore with an outbox', () => {
     await using folder = await createTemporaryFolder();
     const store = await openStore(folder.path);
     let done = false;
-    store.put(publish(1), () => (done = true));
+    give(store, publish(1), () => (done = true));
     expect(done).toBe(false);
     await until(() => done);
     await store.release();
@@ -65,7 +65,7 @@ describe('OutgoingStore with an outbox', () => {
     await using folder = await createTemporaryFolder();
     const store = await openStore(folder.path);
     let done = false;
-    store.put(publish(1), () => (done = true));
+    give(store, publish(1), () => (done = true));
     store.onLost();
     store.onConnected(true);
     expect(await sentAgain(store)).toMatchObject([{ messageId: 1 }]); // waits for the disk
@@ -76,8 +76,8 @@ describe('OutgoingStore with an outbox', () => {
   it('has what another one has sent', async () => {
     await using folder = await createTemporaryFolder();
     const before = await openStore(folder.path);
-    before.put(publish(7), () => undefined);
-    before.put({ ...publish(8), qos: 2 }, () => undefined);
+    give(before, publish(7));
+    give(before, { ...publish(8), qos: 2 });
     before.put({ cmd: 'pubrel', messageId: 8 }, () => undefined);
     before.keep({ ...publish(0), topic: 'waiting' }, 5);
     await before.release();
@@ -102,7 +102,7 @@ describe('OutgoingStore with an outbox', () => {
   it('takes from the disk what is acknowledged, or will not be sent', async () => {
     await using folder = await createTemporaryFolder();
     const store = await openStore(folder.path);
-    put(store, publish(1));
+    give(store, publish(1));
     del(store, 1);
     store.forget(store.keep(publish(0), 0)!.number);
     await store.release();
@@ -131,6 +131,18 @@ describe('OutgoingStore with an outbox', () => {
     await store.release();
   });
 
+  it('has nothing of a message that is not for it', async () => {
+    await using folder = await createTemporaryFolder();
+    const store = await openStore(folder.path);
+    let done = false;
+    store.put(publish(1), () => (done = true));
+    expect(done).toBe(true);
+    await store.release();
+    const outbox = await Outbox.open({ path: folder.path });
+    expect(await outbox.load()).toEqual([]);
+    await outbox.close();
+  });
+
   it('does not send what it cannot write, and says so', async () => {
     await using folder = await createTemporaryFolder();
     const outbox = await Outbox.open({ path: folder.path });
@@ -153,7 +165,7 @@ describe('OutgoingStore with an outbox', () => {
     const outbox = await Outbox.open({ path: folder.path });
     const store = new OutgoingStore();
     store.use(outbox, []);
-    put(store, { ...publish(1), qos: 2 });
+    give(store, { ...publish(1), qos: 2 });
     await outbox.close();
     let done = false;
     store.put({ cmd: 'pubrel', messageId: 1 }, () => (done = true));
@@ -169,6 +181,11 @@ function put(store: OutgoingStore, packet: Packet): void {
   store.put(packet, (error) => {
     if (error) throw error;
   });
+}
+
+/** As one that is for the outbox. */
+function give(store: OutgoingStore, packet: Packet, done: () => void = () => undefined): void {
+  store.as({ number: undefined, onFailed: () => undefined }, () => store.put(packet, done));
 }
 
 function del(store: OutgoingStore, messageId: number): Error | undefined {
