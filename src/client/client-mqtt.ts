@@ -164,10 +164,10 @@ export class ClientMqtt extends ClientProxy<MqttEvents> {
    * @throws {ConnectionError} if the broker cannot be reached or refuses the connection
    */
   override async connect(): Promise<void> {
-    const [connection, requester] = [this.#connection, this.#requester];
-    await this.#reports.openAfter(
-      this.#isEmitting ? connection.begin(requester) : connection.open(requester),
-    );
+    const { closeCalls } = this.#reports;
+    if (this.#isEmitting) await this.#connection.begin(this.#requester);
+    else await this.#connection.open(this.#requester);
+    if (this.#reports.closeCalls === closeCalls) this.#reports.open();
   }
 
   /** With an outbox a message does not wait for the first connection in memory, but on disk. */
@@ -235,12 +235,16 @@ export class ClientMqtt extends ClientProxy<MqttEvents> {
       retain,
       metadata: { ...call.metadata },
     };
-    return publishing.tracePromise(() => this.#publishEvent(withMetadata(call, event.metadata)), event);
+    return publishing.tracePromise(async () => {
+      await this.#publishEvent(withMetadata(call, event.metadata));
+    }, event);
   }
 
-  async #publishEvent(call: OutboundCall): Promise<void> {
-    const publication = await this.#requester.eventDialect.encodeEvent(call);
-    await this.#publisher.publish(call.topic, publication, call.options);
+  #publishEvent(call: OutboundCall): Promise<unknown> {
+    const { topic, options } = call;
+    const publication = this.#requester.eventDialect.encodeEvent(call);
+    if (!(publication instanceof Promise)) return this.#publisher.publish(topic, publication, options);
+    return publication.then((encoded) => this.#publisher.publish(topic, encoded, options));
   }
 
   #request(packet: CallPacket, observer: Observer<unknown>): Unsubscribable {

@@ -40,10 +40,10 @@ export class ConnectionState {
 
   connect(client: MqttClient, { clientId, present }: Session): void {
     this.#identity = { ...this.#identity, broker: describeServer(client, this.#broker), clientId };
-    const event = { connection: this.#identity, isFirst: this.#isFirst, sessionPresent: present };
+    const [connection, isFirst] = [this.#identity, this.#isFirst];
     this.#isFirst = false;
     this.#isMade = true;
-    if (connects.hasSubscribers) connects.publish(event);
+    if (connects.hasSubscribers) connects.publish({ connection, isFirst, sessionPresent: present });
     this.enter(MqttStatus.CONNECTED);
   }
 

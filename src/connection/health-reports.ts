@@ -37,11 +37,9 @@ export class HealthReports {
     subscribe(mqttChannels.collect, this.#onCollect);
   }
 
-  /** From when something has succeeded, unless they are closed by then. */
-  async openAfter(opening: Promise<unknown>): Promise<void> {
-    const calls = this.#closeCalls;
-    await opening;
-    if (this.#closeCalls === calls) this.open();
+  /** Tells whether they were closed meanwhile. */
+  get closeCalls(): number {
+    return this.#closeCalls;
   }
 
   close(): void {
