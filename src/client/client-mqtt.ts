@@ -70,7 +70,9 @@ export class ClientMqtt extends ClientProxy<MqttEvents> {
     this.#connection = connectionFor(options, ClientMqtt.name, { ...options, maxConnectionAttempts });
     this.#publisher = new ClientPublisher(this.#connection, options.userProperties);
     const logger = new Logger(ClientMqtt.name);
-    this.#requester = new Requester(this.#connection, this.#publisher, options, logger);
+    this.#requester = new Requester(this.#connection, this.#publisher, options, logger, () => {
+      if (!this.#connection.health().givenUp) this.#reports.close(); // else it stays open, and in need of help
+    });
     const { codec = autoCodec } = options;
     this.#messages = new MessageStreams({
       connection: this.#connection,

@@ -33,6 +33,7 @@ export class Requester implements ConnectionUser, Subscriber {
   readonly #publisher: ClientPublisher;
   readonly #options: ClientMqttOptions;
   readonly #logger: Logger;
+  readonly #onClosed: () => void;
   readonly #pending = new PendingRequests((id) => this.#cancel(id));
   readonly #cancellations: CancellationPublisher;
   readonly #replies: ReplySubscriptions;
@@ -47,11 +48,13 @@ export class Requester implements ConnectionUser, Subscriber {
     publisher: ClientPublisher,
     options: ClientMqttOptions,
     logger: Logger,
+    onClosed: () => void,
   ) {
     this.#connection = connection;
     this.#publisher = publisher;
     this.#options = options;
     this.#logger = logger;
+    this.#onClosed = onClosed;
     this.#cancellations = new CancellationPublisher(
       (topic, publication, qos) => publisher.publish(topic, publication, { qos }),
       logger,
@@ -91,6 +94,7 @@ export class Requester implements ConnectionUser, Subscriber {
   onClosed(error: Error): void {
     this.#replies.clear();
     this.#pending.failAll(error);
+    this.#onClosed();
   }
 
   receive(message: InboundMessage): void {

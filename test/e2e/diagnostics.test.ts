@@ -2,9 +2,12 @@ import { channel } from 'node:diagnostics_channel';
 import { RpcException } from '@nestjs/microservices';
 import { firstValueFrom, lastValueFrom, NEVER, of, toArray } from 'rxjs';
 import {
+  ClientMqtt,
+  collectHealth,
   ConnectionError,
   jsonCodec,
   mqttChannels,
+  MqttConnection,
   MqttContext,
   MqttRecord,
   PublishError,
@@ -313,6 +316,24 @@ describe('the channels', () => {
     ]);
     expect(server.health().dropped).toBe(1);
     gate.open();
+  });
+
+  it('ask no client any more whose shared connection was closed, but one whose connection was given up', async () => {
+    await using broker = await startAedes({ version: 5 });
+    const options = { url: broker.url, protocolVersion: 5, clientId: 'billing' } as const;
+    const reports = () => collectHealth().filter((report) => report.connection.broker === broker.url);
+    const connection = new MqttConnection(options);
+    await new ClientMqtt({ connection }).connect();
+    expect(reports()).toHaveLength(1);
+    await connection.close();
+    expect(reports()).toEqual([]);
+    await using client = await startClient(broker.url, options);
+    await using _other = await startServer(options);
+    await until(() => client.health().givenUp);
+    expect(reports()).toMatchObject([
+      { role: 'client', health: { givenUp: true } },
+      { role: 'server', health: { givenUp: false } },
+    ]);
   });
 
   it('ask all open servers and clients how they are', async () => {
