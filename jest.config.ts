@@ -4,7 +4,7 @@ import type { Config } from 'jest';
 const config: Config = {
   testEnvironment: 'node',
   testTimeout: 20_000, // longer than `until` waits: its message says more
-  testMatch: ['<rootDir>/test/{unit,e2e,chaos,examples}/**/*.test.ts'], // npm run test:interop has its own
+  testMatch: ['<rootDir>/test/{unit,e2e,chaos,fuzz,examples,docs,web}/**/*.test.ts'], // npm run test:interop has its own
   extensionsToTreatAsEsm: ['.ts'],
   // isolatedModules in tsconfig.json makes ts-jest transpile only: `npm run types` checks the types
   transform: { '\\.ts$': ['ts-jest', { useESM: true }] },

@@ -17,7 +17,7 @@ const brokersOf = {
 const oneBroker = { MQTT_URL: startAedes };
 
 const folder = new URL('../dist-examples/examples/', import.meta.url);
-const names = readdirSync(folder).filter((name) => name !== 'demo'); // npm run demo
+const names = readdirSync(folder).filter((name) => !['demo', 'fleet'].includes(name)); // npm run demo
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { url: { type: 'string' } } });
 const [name] = positionals;
 

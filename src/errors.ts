@@ -5,6 +5,7 @@ import { inspect } from 'node:util';
  * in the fields of each class, and an underlying error in `cause`.
  */
 export abstract class MqttTransportError extends Error {
+  /** A literal for each class. */
   abstract readonly code: `ERR_MQTT_${string}`;
 
   constructor(message: string, options?: ErrorOptions) {
@@ -38,7 +39,9 @@ export class ConnectionError extends MqttTransportError {
 
 /** One filter of a SUBSCRIBE that was not granted. Without a `reasonCode` the broker never answered. */
 export interface RefusedSubscription {
+  /** As it was asked for, with `$share/group/` if it is shared. */
   readonly filter: string;
+  /** That of the SUBACK, from 0x80 on. */
   readonly reasonCode?: number;
 }
 
@@ -46,6 +49,7 @@ export interface RefusedSubscription {
 export class SubscriptionError extends MqttTransportError {
   readonly code = 'ERR_MQTT_SUBSCRIPTION';
 
+  /** @param refused the filters, with their Reason Codes */
   constructor(
     message: string,
     readonly refused: readonly RefusedSubscription[],
@@ -60,6 +64,7 @@ export class PublishError extends MqttTransportError {
   readonly code = 'ERR_MQTT_PUBLISH';
 
   /**
+   * @param topic where the message was to go
    * @param reasonCode the Reason Code of the broker's PUBACK or PUBREC, if that is what refused the message; of one that is not
    * sent because of the broker's limits, the one that it would have had, such as 0x95 for the Maximum Packet Size
    */
@@ -80,6 +85,7 @@ export class PublishError extends MqttTransportError {
 export class QueueFullError extends MqttTransportError {
   readonly code = 'ERR_MQTT_QUEUE_FULL';
 
+  /** @param topic where the message was to go */
   constructor(
     message: string,
     readonly topic: string,
@@ -92,6 +98,7 @@ export class QueueFullError extends MqttTransportError {
 export class CodecError extends MqttTransportError {
   readonly code = 'ERR_MQTT_CODEC';
 
+  /** @param codec the name of the codec */
   constructor(
     message: string,
     readonly codec: string,
@@ -105,6 +112,10 @@ export class CodecError extends MqttTransportError {
 export class RequestTimeoutError extends MqttTransportError {
   readonly code = 'ERR_MQTT_REQUEST_TIMEOUT';
 
+  /**
+   * @param topic where the request went
+   * @param timeoutMs how long it has waited, in milliseconds
+   */
   constructor(
     readonly topic: string,
     readonly timeoutMs: number,
@@ -117,6 +128,7 @@ export class RequestTimeoutError extends MqttTransportError {
 export class NoRespondersError extends MqttTransportError {
   readonly code = 'ERR_MQTT_NO_RESPONDERS';
 
+  /** @param topic where the request went */
   constructor(readonly topic: string) {
     super(`Nobody is subscribed to "${topic}", where the request went (0x10 No matching subscribers)`);
   }
@@ -126,6 +138,7 @@ export class NoRespondersError extends MqttTransportError {
 export class RemoteError extends MqttTransportError {
   readonly code = 'ERR_MQTT_REMOTE';
 
+  /** @param error what the handler threw, as it came: with an `RpcException` what that holds */
   constructor(readonly error: unknown) {
     super(describeError(error));
   }

@@ -1,3 +1,7 @@
+/**
+ * The MQTT transport for NestJS: a server, a client, their decorators, and what both are configured with.
+ * @module nestjs-mqtt
+ */
 export { ServerMqtt } from './server/server-mqtt.js';
 export type { ServerHealth } from './server/server-health.js';
 export type { RuntimeSubscription } from './server/runtime-subscription.js';
@@ -15,9 +19,10 @@ export { MqttContext, type MqttContextSource } from './message/mqtt-context.js';
 export {
   MqttEventPattern,
   MqttMessagePattern,
+  type MqttPattern,
   type MqttPatternOptions,
 } from './server/pattern-decorators.js';
-export { Topic, TopicParam, UserProperty } from './server/param-decorators.js';
+export { Topic, TopicParam, UserProperty, type ParamPipe } from './server/param-decorators.js';
 
 export { ClientMqtt } from './client/client-mqtt.js';
 export type { ClientMqttOptions, SendToManyOptions } from './client/client-options.js';
@@ -41,6 +46,7 @@ export type { MqttConnectionOptions } from './connection/connection-options.js';
 export type { ReconnectOptions } from './connection/back-off.js';
 export type { Credentials, RefreshCredentials } from './connection/refresh-credentials.js';
 export type { HandleAuth } from './connection/handle-auth.js';
+export type { Pem } from './connection/tls-files.js';
 export type { PresenceOptions } from './connection/presence.js';
 export type { BrokerLimits, OfflineOptions, OutboxOptions } from './connection/outgoing-options.js';
 export { mqttChannels } from './diagnostics/mqtt-channels.js';

@@ -15,9 +15,10 @@ main().catch((error: unknown) => {
 });
 
 async function main(): Promise<void> {
-  const { url, mqtt5, watch, help } = readCommandLine();
+  const { url, mqtt5, watch, help, web, ...page } = readCommandLine();
   const protocolVersion = mqtt5 ? 5 : 4;
   if (help) console.log(HELP);
+  else if (web) await (await import('../fleet/run-fleet.js')).runFleet(page);
   else if (url !== undefined) await play({ url, protocolVersion }, watch);
   else {
     const broker = await startBroker(protocolVersion);

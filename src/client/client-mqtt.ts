@@ -12,7 +12,7 @@ import { unwrapRecord } from '../message/mqtt-record.js';
 import { topicNameProblem } from '../topic/topic-name.js';
 import { autoCodec } from '../codec/auto-codec.js';
 import type { ClientHealth } from './client-health.js';
-import type { ClientMqttOptions, SendToManyOptions } from './client-options.js';
+import { OWN_OPTIONS, type ClientMqttOptions, type SendToManyOptions } from './client-options.js';
 import { MessageStreams, type MessagesOptions, type ReceivedMessage } from './message-streams.js';
 import { ClientPublisher } from './client-publisher.js';
 import { GatherRequest, type ResponderReply } from './gather-request.js';
@@ -67,12 +67,17 @@ export class ClientMqtt extends ClientProxy<MqttEvents> {
     checkTopic('cancelTopic', options.cancelTopic === false ? undefined : options.cancelTopic);
     this.#timeoutMs = checkTimeout(options.timeoutMs);
     const maxConnectionAttempts = options.maxConnectionAttempts ?? 1;
-    this.#connection = connectionFor(options, ClientMqtt.name, { ...options, maxConnectionAttempts });
+    this.#connection = connectionFor(options, ClientMqtt.name, OWN_OPTIONS, {
+      ...options,
+      maxConnectionAttempts,
+    });
     this.#publisher = new ClientPublisher(this.#connection, options.userProperties);
     const logger = new Logger(ClientMqtt.name);
-    this.#requester = new Requester(this.#connection, this.#publisher, options, logger, () => {
+    const onClosed = (error: Error): void => {
+      this.#messages.fail(error);
       if (!this.#connection.health().givenUp) this.#reports.close(); // else it stays open, and in need of help
-    });
+    };
+    this.#requester = new Requester(this.#connection, this.#publisher, options, logger, onClosed);
     const { codec = autoCodec } = options;
     this.#messages = new MessageStreams({
       connection: this.#connection,
@@ -129,8 +134,8 @@ export class ClientMqtt extends ClientProxy<MqttEvents> {
 
   /**
    * The messages of a Topic Filter, subscribed to while the Observable is; with the delivery rules of event handlers: what the broker
-   * wants acknowledged is, when the observer has taken it. Fails with a {@link SubscriptionError} if the broker refuses, and completes when the
-   * client is closed. What cannot be decoded is rejected, with a line in the log. Retained messages come if nothing else on this connection has
+   * wants acknowledged is, when the observer has taken it. Fails with a {@link SubscriptionError} if the broker refuses, with a
+   * {@link ConnectionError} when the connection is given up, and completes when the client is closed. What cannot be decoded is rejected, with a line in the log. Retained messages come if nothing else on this connection has
    * subscribed to the filter.
    *
    * @example

@@ -29,13 +29,13 @@ export interface ClientMqttOptions extends MqttConnectionOptions, SharedConnecti
    * envelope with the reply topic in it.
    */
   readonly wireFormat?: 'mqtt' | 'nest' | undefined;
-  /** Sent with each message (MQTT 5); those of a record take precedence. */
+  /** User Properties that are sent with each message (MQTT 5); those of a record take precedence. Default: none. */
   readonly userProperties?: Readonly<Record<string, string | string[]>> | undefined;
-  /** Takes the place of the codec: is given `{ pattern, data, id? }`, and returns the payload. */
+  /** Nest's: takes the place of the codec. It is given `{ pattern, data, id? }`, and returns the payload. Default: the codec. */
   readonly serializer?: Serializer | undefined;
   /**
-   * Takes the place of the codec for replies: is given the payload, parsed if it is JSON; returns `{ response,
-   * isDisposed, err, id }`. On MQTT 5 the Correlation Data is the `id`.
+   * Nest's: takes the place of the codec for replies. It is given the payload, parsed if it is JSON; returns `{ response,
+   * isDisposed, err, id }`. On MQTT 5 the Correlation Data is the `id`. Default: the codec.
    */
   readonly deserializer?: Deserializer | undefined;
 }
@@ -47,3 +47,18 @@ export interface SendToManyOptions {
   /** From the request on, for all of them together, in milliseconds. Default: that of the record, or the client's. */
   readonly timeoutMs?: number | undefined;
 }
+
+type OwnOption = Exclude<keyof ClientMqttOptions, keyof MqttConnectionOptions>;
+
+/** Those that do not concern the connection. */
+export const OWN_OPTIONS: Readonly<Record<OwnOption, true>> = {
+  connection: true,
+  codec: true,
+  replyTopic: true,
+  timeoutMs: true,
+  cancelTopic: true,
+  wireFormat: true,
+  userProperties: true,
+  serializer: true,
+  deserializer: true,
+};

@@ -25,6 +25,7 @@ export interface MessagesOptions extends SubscriptionOptions {
 
 /** A message of a topic that a client listens to. */
 export interface ReceivedMessage<TData = unknown> {
+  /** The payload, as the codec reads it. */
   readonly data: TData;
   /** Its topic, named levels, QoS, properties and the rest. */
   readonly context: MqttContext;
@@ -72,16 +73,21 @@ export class MessageStreams {
     for (const observer of this.#observers) observer.complete();
   }
 
+  /** The connection has ended, and is not made again. */
+  fail(error: Error): void {
+    for (const observer of this.#observers) observer.error(error);
+  }
+
   async #subscribe(
     interest: Interest,
     receive: (message: InboundMessage) => void,
     observer: Observer<ReceivedMessage>,
   ): Promise<void> {
-    await this.#settings.connect();
-    if (observer.closed) return;
+    // before there is a connection, on which a session that was kept begins with what it has for the filter
     await this.#settings.connection.subscriptions.add({ receive }, [interest]).catch((error: unknown) => {
       if (!(error instanceof ConnectionError)) throw error; // else the next session has it
     });
+    if (!observer.closed) await this.#settings.connect();
   }
 
   #deliver(

@@ -1,3 +1,4 @@
+import type { ConnectionUser } from '../connection/connection-users.js';
 import { Deferred } from '../connection/deferred.js';
 import type { Subscriber } from '../connection/deliveries.js';
 import type { BrokerConnection } from '../connection/broker-connection.js';
@@ -16,14 +17,14 @@ const REPLY_QOS = 1;
 /** Subscribes to each reply topic once, before a request is sent. */
 export class ReplySubscriptions {
   readonly #connection: BrokerConnection;
-  readonly #owner: Subscriber;
+  readonly #owner: ConnectionUser & Subscriber;
   readonly #onRefused: (error: SubscriptionError) => void;
   readonly #subscriptions = new Map<string, ReplySubscription>();
 
   /** @param onRefused called when a broker that granted a reply topic refuses it in a later session */
   constructor(
     connection: BrokerConnection,
-    owner: Subscriber,
+    owner: ConnectionUser & Subscriber,
     onRefused: (error: SubscriptionError) => void,
   ) {
     this.#connection = connection;
@@ -36,7 +37,7 @@ export class ReplySubscriptions {
    * @throws {SubscriptionError}
    */
   async ensure(topic: string): Promise<void> {
-    await this.#connection.ready();
+    await this.#connection.ready(this.#owner);
     const { granted } = this.#subscriptions.get(topic) ?? this.#subscribe(topic);
     await granted.promise;
   }
@@ -74,7 +75,7 @@ export class ReplySubscriptions {
       await this.#connection.subscriptions.add(this.#owner, [interest]);
     } catch (error) {
       if (!(error instanceof ConnectionError)) throw error;
-      await this.#connection.ready();
+      await this.#connection.ready(this.#owner);
     }
     if (granted.pending) granted.resolve();
   }

@@ -33,7 +33,7 @@ export class Requester implements ConnectionUser, Subscriber {
   readonly #publisher: ClientPublisher;
   readonly #options: ClientMqttOptions;
   readonly #logger: Logger;
-  readonly #onClosed: () => void;
+  readonly #onClosed: (error: Error) => void;
   readonly #pending = new PendingRequests((id) => this.#cancel(id));
   readonly #cancellations: CancellationPublisher;
   readonly #replies: ReplySubscriptions;
@@ -48,13 +48,13 @@ export class Requester implements ConnectionUser, Subscriber {
     publisher: ClientPublisher,
     options: ClientMqttOptions,
     logger: Logger,
-    onClosed: () => void,
+    onClosed: (error: Error) => void,
   ) {
     this.#connection = connection;
+    this.#onClosed = onClosed;
     this.#publisher = publisher;
     this.#options = options;
     this.#logger = logger;
-    this.#onClosed = onClosed;
     this.#cancellations = new CancellationPublisher(
       (topic, publication, qos) => publisher.publish(topic, publication, { qos }),
       logger,
@@ -94,7 +94,7 @@ export class Requester implements ConnectionUser, Subscriber {
   onClosed(error: Error): void {
     this.#replies.clear();
     this.#pending.failAll(error);
-    this.#onClosed();
+    this.#onClosed(error);
   }
 
   receive(message: InboundMessage): void {

@@ -11,6 +11,7 @@ export interface PayloadFormat {
 
 /** A payload as it goes on the wire. On MQTT 3.1.1 the format is left out. */
 export interface EncodedPayload extends PayloadFormat {
+  /** Text goes out as UTF-8. */
   readonly payload: Buffer | string;
 }
 
@@ -21,8 +22,15 @@ export interface EncodedPayload extends PayloadFormat {
 export interface Codec {
   /** Names the codec in error messages. */
   readonly name: string;
-  /** @throws {CodecError} if the value has no form in this codec */
+  /**
+   * Turns a value into a payload, and says what it is.
+   * @throws {CodecError} if the value has no form in this codec
+   */
   encode(value: unknown): EncodedPayload;
-  /** @throws {CodecError} if the payload does not decode */
+  /**
+   * Turns a payload into a value.
+   * @param format what the message says about its payload, empty on MQTT 3.1.1
+   * @throws {CodecError} if the payload does not decode
+   */
   decode(payload: Buffer, format: PayloadFormat): unknown;
 }

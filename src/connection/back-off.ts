@@ -5,11 +5,11 @@ import { ConfigurationError } from '../errors.js';
  * at most `maxMs`, after the one before it failed, and up to `jitter` of that earlier.
  */
 export interface ReconnectOptions {
-  /** In milliseconds, at least 1. Default 1000, or `maxMs` if that is less. */
+  /** The longest delay before the first new attempt, in milliseconds, at least 1. Default 1000, or `maxMs` if that is less. */
   readonly initialMs?: number | undefined;
-  /** In milliseconds. Default 30 000. A connection that was ready for as long as this starts over with `initialMs`. */
+  /** What no delay exceeds, in milliseconds. Default 30 000. A connection that was ready for as long as this starts over with `initialMs`. */
   readonly maxMs?: number | undefined;
-  /** Default 2. */
+  /** How much longer each further delay is. Default 2. */
   readonly factor?: number | undefined;
   /**
    * Which part of each delay is left to chance, from 0 to 1. Default 0.5, so that the clients of a broker that was

@@ -4,14 +4,14 @@ import type { IConnackPacket, IDisconnectPacket, MqttClient } from 'mqtt';
 import type { Observable } from 'rxjs';
 import type { ConnectionIdentity } from '../diagnostics/connection-identity.js';
 import type { MqttRecordOptions } from '../message/mqtt-record.js';
-import { BackOff } from './back-off.js';
 import { ConnectionAttempts } from './connection-attempts.js';
 import { ConnectionFailures } from './connection-failures.js';
-import { describeBroker, toMqttJsOptions, type MqttConnectionOptions } from './connection-options.js';
-import { createClient } from './create-client.js';
+import { describeBroker, type MqttConnectionOptions } from './connection-options.js';
+import { checkOptions, createClient } from './create-client.js';
 import { Deferred } from './deferred.js';
 import type { ConnectionHealth } from './connection-health.js';
 import { ConnectionState } from './connection-state.js';
+import type { ConnectionMember } from './connection-member.js';
 import { ConnectionUsers, type ConnectionUser } from './connection-users.js';
 import { describeError } from './failure.js';
 import { InboundPublishes } from './inbound-publishes.js';
@@ -35,6 +35,12 @@ const CLOSE_TIMEOUT_MS = 5_000;
 export class BrokerConnection {
   /** The broker's address, without credentials. */
   readonly address: string;
+  readonly status: Observable<MqttStatus>;
+  readonly protocolVersion: 3 | 4 | 5;
+  /** Whether messages may wait on disk. */
+  readonly hasOutbox: boolean;
+  /** Whether the broker keeps what is subscribed and unacknowledged when the connection is lost. */
+  readonly keepsSession: boolean;
   /** What its users want to receive. */
   readonly subscriptions: Subscriptions;
   readonly #logger: Logger;
@@ -42,7 +48,7 @@ export class BrokerConnection {
   readonly #state: ConnectionState;
   readonly #failures: ConnectionFailures;
   readonly #publisher: Publisher;
-  readonly #inbound = new InboundPublishes();
+  readonly #inbound: InboundPublishes;
   readonly #session: LiveSession;
   readonly #users = new ConnectionUsers();
   readonly #presence: Presence | undefined;
@@ -54,7 +60,6 @@ export class BrokerConnection {
   /** Why the broker does not want to see this client again. */
   #ended: Error | undefined;
   #closing: Promise<void> | undefined;
-  #closeCalls = 0;
 
   /**
    * @param owner whose log lines these are
@@ -62,12 +67,16 @@ export class BrokerConnection {
    */
   constructor(options: MqttConnectionOptions, owner: string) {
     this.#logger = new Logger(owner);
-    toMqttJsOptions(options); // wrong options show at construction
-    BackOff.from(options);
+    checkOptions(options);
     this.#options = options;
     this.address = describeBroker(options);
+    this.protocolVersion = options.protocolVersion ?? 4;
+    this.hasOutbox = options.outbox !== undefined;
+    this.keepsSession = isSessionKept(options);
     this.#state = new ConnectionState(this.address, this.protocolVersion);
+    this.status = this.#state.changes;
     this.#failures = new ConnectionFailures(this.#logger, options);
+    this.#inbound = new InboundPublishes(this.#logger);
     this.#publisher = new Publisher(this.address, options, this.#logger);
     this.#presence = Presence.from(options, (...message) => this.publish(...message), this.#logger);
     this.subscriptions = createSubscriptions(options, {
@@ -84,10 +93,6 @@ export class BrokerConnection {
     });
   }
 
-  get status(): Observable<MqttStatus> {
-    return this.#state.changes;
-  }
-
   /** MQTT.js's client, `undefined` before `open()` and after `close()`. */
   get client(): MqttClient | undefined {
     return this.#client;
@@ -96,20 +101,6 @@ export class BrokerConnection {
   /** Which connection it is, for who hears of it. */
   get identity(): ConnectionIdentity {
     return this.#state.identity;
-  }
-
-  get protocolVersion(): 3 | 4 | 5 {
-    return this.#options.protocolVersion ?? 4;
-  }
-
-  /** Whether messages may wait on disk. */
-  get hasOutbox(): boolean {
-    return this.#options.outbox !== undefined;
-  }
-
-  /** Whether the broker keeps what is subscribed and unacknowledged when the connection is lost. */
-  get keepsSession(): boolean {
-    return isSessionKept(this.#options);
   }
 
   health(): ConnectionHealth {
@@ -123,22 +114,19 @@ export class BrokerConnection {
    * @throws {SubscriptionError}
    */
   async open(user: ConnectionUser): Promise<void> {
-    const opening = await this.begin(user);
-    await opening.promise;
-    if (this.#session.current !== undefined) this.#users.introduce(user, this.#session.current);
+    const member = this.#users.add(user);
+    const opening = await this.#begin(member);
+    await (opening.pending ? member.whilePresent(opening.promise) : opening.promise);
+    member.checkPresence();
+    if (this.#session.current !== undefined) this.#users.introduce(member, this.#session.current);
   }
 
   /**
-   * Begins to connect, and resolves when messages can be published, which wait for the connection; with what `open()` waits for.
+   * Begins to connect, and resolves when messages can be published, which wait for the connection.
    * @throws {ConfigurationError} if the outbox cannot be opened
    */
-  async begin(user: ConnectionUser): Promise<Deferred<void>> {
-    if (this.#closing !== undefined) await this.#afterClosing(this.#closing);
-    if (this.#ended !== undefined) throw this.#ended;
-    const loading = this.#publisher.load();
-    if (loading !== undefined) await this.#afterClosing(loading);
-    this.#users.add(user);
-    return (this.#opening ??= this.#start());
+  async begin(user: ConnectionUser): Promise<void> {
+    await this.#begin(this.#users.add(user));
   }
 
   /** The last of its users disconnects, after what is on its way out, within 5 s. What is not published by then fails. */
@@ -147,10 +135,12 @@ export class BrokerConnection {
   }
 
   async closeForAll(): Promise<void> {
-    this.#closeCalls++;
     this.#inbound.flush();
     this.#ended = undefined;
-    await this.#end(connectionClosed(this.address));
+    const error = connectionClosed(this.address);
+    const ending = this.#end(error);
+    this.#users.clear(error); // who came after the end of the connection before, or waits for the outbox
+    await ending;
   }
 
   /** Whether there is a session in which everything is subscribed. */
@@ -165,11 +155,12 @@ export class BrokerConnection {
 
   /**
    * The session, once everything is subscribed; while the connection is lost, the next one.
-   * @throws {ConnectionError} if it is closed
+   * @throws {ConnectionError} if it is closed, for this user or for all
    */
-  async ready(): Promise<Session> {
-    this.#connected();
-    return this.#session.ready;
+  async ready(user: ConnectionUser): Promise<Session> {
+    const member = this.#users.find(user);
+    if (member === undefined) throw connectionClosed(this.address);
+    return member.whilePresent(this.#session.ready);
   }
 
   /** Listens to an event of MQTT.js, on this client and on those that follow it after `close()`. */
@@ -197,11 +188,18 @@ export class BrokerConnection {
     throw notConnected(this.address);
   }
 
-  /** A `close()` that comes while an `open()` waits for the one before it is for that `open()`. */
-  async #afterClosing(closing: Promise<void>): Promise<void> {
-    const calls = this.#closeCalls;
-    await closing;
-    if (this.#closeCalls !== calls) throw connectionClosed(this.address);
+  async #begin(member: ConnectionMember): Promise<Deferred<void>> {
+    try {
+      if (this.#closing !== undefined) await this.#closing;
+      if (this.#ended !== undefined) throw this.#ended;
+      const loading = this.#publisher.load();
+      if (loading !== undefined) await loading;
+      member.checkPresence();
+      return (this.#opening ??= this.#start());
+    } catch (error) {
+      this.#users.discard(member);
+      throw error;
+    }
   }
 
   #start(): Deferred<void> {
@@ -302,8 +300,7 @@ export class BrokerConnection {
 
   /** A failure that `open()` does not tell is told by the log, and to those who listen to errors. */
   async #giveUp(isFirst: boolean): Promise<void> {
-    const client = this.#client;
-    const error = this.#failures.toError();
+    const [client, error] = [this.#client, this.#failures.toError()];
     if (!isFirst) this.#ended = this.#failures.end;
     if (!isFirst) this.#failures.reportEnd();
     await this.#end(error);
@@ -320,7 +317,7 @@ export class BrokerConnection {
     const [client, opening] = [this.#client, this.#opening];
     if (client === undefined) return this.#publisher.release();
     this.#attempts?.end();
-    this.#presence?.goOffline(client, this.#session.current);
+    this.#presence?.goOffline(client, this.#session.current, this.#publisher);
     this.#opening = undefined;
     this.#client = undefined;
     this.#session.end(error);

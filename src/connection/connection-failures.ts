@@ -138,7 +138,9 @@ export class ConnectionFailures {
     const isMistake = kind === 'configuration' || (kind === 'credentials' && !refreshesCredentials);
     this.#refusals = kind === 'permanent' || (isFirst && isMistake) ? this.#refusals + 1 : 0;
     if (this.#refusals >= serverCount) return true;
-    return (isFirst || kind === 'credentials') && ++this.#attempts === maxAttempts;
+    if (isFirst || kind === 'credentials') return ++this.#attempts === maxAttempts;
+    this.#attempts = 0;
+    return false;
   }
 
   /** One line for each connection that was lost, and for each new reason for which there is none, not for each attempt. */

@@ -9,50 +9,23 @@ export interface SharedConnectionOption {
   readonly connection?: MqttConnection | undefined;
 }
 
-/** What would be of no effect beside a connection that is there. */
-const OPTIONS_OF_THE_CONNECTION: readonly (keyof MqttConnectionOptions)[] = [
-  'url',
-  'host',
-  'port',
-  'protocol',
-  'servers',
-  'clientId',
-  'clean',
-  'protocolVersion',
-  'username',
-  'password',
-  'keepalive',
-  'properties',
-  'will',
-  'ca',
-  'cert',
-  'key',
-  'reconnect',
-  'reconnectPeriod',
-  'refreshCredentials',
-  'handleAuth',
-  'maxConnectionAttempts',
-  'presence',
-  'limits',
-  'maxQos',
-  'offline',
-  'outbox',
-  'maxPublishAttempts',
-];
-
 /**
  * The connection that the options ask for.
+ * @param ofOwner which of them do not concern the connection
  * @param own what a connection of one's own is made with
- * @throws {ConfigurationError}
+ * @throws {ConfigurationError} if one would be of no effect, beside a connection that is there
  */
 export function connectionFor(
   options: MqttConnectionOptions & SharedConnectionOption,
   owner: string,
+  ofOwner: Readonly<Record<string, true>>,
   own: MqttConnectionOptions = options,
 ): BrokerConnection {
   const { connection } = options;
   if (connection === undefined) return new BrokerConnection(own, owner);
-  const misplaced = OPTIONS_OF_THE_CONNECTION.filter((name) => options[name] !== undefined);
+  const misplaced = Object.entries(options)
+    .filter(([name, value]) => value !== undefined && !Object.hasOwn(ofOwner, name))
+    .map(([name]) => name);
   if (misplaced.length === 0) return brokerConnectionOf(connection);
   throw new ConfigurationError(`${misplaced.join(', ')}: options of the shared connection, not of ${owner}`);
 }

@@ -2,9 +2,11 @@ import type { MqttStatus } from './mqtt-status.js';
 
 /** How a connection is. */
 export interface ConnectionHealth {
+  /** `connected`, `disconnected`, `reconnecting` or `closed`, as `status` emits it. */
   readonly status: MqttStatus;
   /** When the present connection was made; `undefined` if there is none. */
   readonly connectedSince: Date | undefined;
+  /** Those of all who use the connection. Ready is who is connected and has all that are wanted. */
   readonly subscriptions: {
     /** How many the broker has granted in this session. */
     readonly granted: number;

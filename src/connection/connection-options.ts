@@ -4,23 +4,13 @@ import type { ReconnectOptions } from './back-off.js';
 import type { HandleAuth } from './handle-auth.js';
 import type { PresenceOptions } from './presence.js';
 import { createClientId } from './client-id.js';
+import type { MqttJsOptions } from './mqttjs-options.js';
 import type { RefreshCredentials } from './refresh-credentials.js';
 import { readTlsFiles, type TlsOptions } from './tls-files.js';
 import type { OutgoingOptions } from './outgoing-options.js';
 
-/** MQTT.js's options but those that the connection needs for itself. */
-type PassedOn = Omit<
-  IClientOptions,
-  | keyof TlsOptions
-  | 'clientId'
-  | 'customHandleAcks'
-  | 'manualConnect'
-  | 'reconnectOnConnackError'
-  | 'resubscribe'
->;
-
 /** MQTT.js's options, which are passed on as they are, and what the connection adds to them. */
-export interface MqttConnectionOptions extends OrUndefined<PassedOn>, TlsOptions, OutgoingOptions {
+export interface MqttConnectionOptions extends MqttJsOptions, TlsOptions, OutgoingOptions {
   /**
    * `mqtt://`, `mqtts://`, `ws://`, `wss://`, `mqtt+unix://` and the path of a socket (or MQTT.js's `tcp`, `tls`, `ssl`).
    * Default `mqtt://localhost:1883`; `host`, `port` and `servers` take precedence over it.
@@ -47,27 +37,27 @@ export interface MqttConnectionOptions extends OrUndefined<PassedOn>, TlsOptions
    * that it refuses so many times in a row: then the status is `closed`, and the error an `error` event.
    */
   readonly maxConnectionAttempts?: number | undefined;
-  /** When a connection is made again: delays that grow, with jitter. MQTT.js's `reconnectPeriod` fixes them instead. */
+  /**
+   * When a connection is made again: delays that grow, with jitter. Default: up to 1 s, doubling to 30 s. MQTT.js's `reconnectPeriod` fixes
+   * them instead.
+   */
   readonly reconnect?: ReconnectOptions | undefined;
   /**
    * Called before each attempt to connect, the first one too: what it gives takes the place of `username` and `password`. If it
-   * rejects, or gives nothing within MQTT.js's `connectTimeout` (30 s), the attempt has failed.
+   * rejects, or gives nothing within MQTT.js's `connectTimeout` (30 s), the attempt has failed. Default: none.
    */
   readonly refreshCredentials?: RefreshCredentials | undefined;
   /**
    * Enhanced authentication (MQTT 5), as the method of that name of MQTT.js's client; `properties.authenticationMethod` and
-   * `authenticationData` begin it.
+   * `authenticationData` begin it. Default: none.
    */
   readonly handleAuth?: HandleAuth | undefined;
   /**
    * A retained message that says whether this server or client is connected: `online` with each connection, `offline` before it
-   * closes, and by the Will when it is lost. Takes the place of MQTT.js's `will`.
+   * closes, and by the Will when it is lost. Takes the place of MQTT.js's `will`. Default: none.
    */
   readonly presence?: PresenceOptions | undefined;
 }
-
-/** So that an option may come from the environment. */
-type OrUndefined<T> = { readonly [K in keyof T]: T[K] | undefined };
 
 const DEFAULT_URL = 'mqtt://localhost:1883';
 const TLS_SCHEME = /^(mqtts|wss|ssl|tls)/;

@@ -1,3 +1,4 @@
+import { ConnectionMember } from './connection-member.js';
 import type { Session } from './session.js';
 
 /** Who shares a connection. */
@@ -10,53 +11,65 @@ export interface ConnectionUser {
   onClosed?(error: Error): void;
 }
 
-/** Those who have opened a connection and not closed it. */
+/** Those who have opened a connection, or are about to, and not closed it. */
 export class ConnectionUsers {
-  /** With the session that each was told of. */
-  readonly #sessions = new Map<ConnectionUser, Session | undefined>();
-
-  get size(): number {
-    return this.#sessions.size;
-  }
+  readonly #members = new Map<ConnectionUser, ConnectionMember>();
 
   /** Whether it knows of a session. */
   has(user: ConnectionUser): boolean {
-    return this.#sessions.get(user) !== undefined;
+    return this.#members.get(user)?.session !== undefined;
   }
 
-  add(user: ConnectionUser): void {
-    if (!this.#sessions.has(user)) this.#sessions.set(user, undefined);
+  find(user: ConnectionUser): ConnectionMember | undefined {
+    return this.#members.get(user);
+  }
+
+  add(user: ConnectionUser): ConnectionMember {
+    const member = this.#members.get(user) ?? new ConnectionMember(user);
+    this.#members.set(user, member);
+    return member;
+  }
+
+  /** There is no connection for it: as if it had not come. */
+  discard(member: ConnectionMember): void {
+    const { user } = member;
+    if (this.#members.get(user) === member && !this.has(user)) this.#members.delete(user);
   }
 
   /** Whether others are left, or it was none of them: then there is a reason to keep the connection. */
   leave(user: ConnectionUser, error: Error): boolean {
-    if (this.size === 0) return false;
-    if (!this.#sessions.has(user)) return true;
-    if (this.size === 1) return false;
-    this.#sessions.delete(user);
-    user.onClosed?.(error);
+    const member = this.#members.get(user);
+    if (member === undefined) return this.#members.size > 0;
+    if (this.#members.size === 1) return false;
+    this.#dismiss([member], error);
     return true;
   }
 
   /** Tells a user of a session, once. */
-  introduce(user: ConnectionUser, session: Session): void {
-    if (this.#sessions.get(user) === session) return;
-    this.#sessions.set(user, session);
-    user.onSession?.(session);
+  introduce(member: ConnectionMember, session: Session): void {
+    if (member.session === session) return;
+    member.session = session;
+    member.user.onSession?.(session);
   }
 
   introduceAll(session: Session): void {
-    for (const user of this.#sessions.keys()) this.introduce(user, session);
+    for (const member of this.#members.values()) this.introduce(member, session);
   }
 
   tellOfLoss(error: Error): void {
-    for (const user of this.#sessions.keys()) user.onLost?.(error);
+    for (const user of this.#members.keys()) user.onLost?.(error);
   }
 
   /** The connection is closed for all. */
   clear(error: Error): void {
-    const users = [...this.#sessions.keys()];
-    this.#sessions.clear();
-    for (const user of users) user.onClosed?.(error);
+    this.#dismiss([...this.#members.values()], error);
+  }
+
+  #dismiss(members: readonly ConnectionMember[], error: Error): void {
+    for (const { user } of members) this.#members.delete(user);
+    for (const member of members) {
+      member.leave(error);
+      member.user.onClosed?.(error);
+    }
   }
 }

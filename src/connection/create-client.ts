@@ -1,9 +1,19 @@
 import { connect, type MqttClient } from 'mqtt';
 import { ConfigurationError } from '../errors.js';
-import { MAX_DELAY_MS } from './back-off.js';
+import { BackOff, MAX_DELAY_MS } from './back-off.js';
 import { describeBroker, toMqttJsOptions, type MqttConnectionOptions } from './connection-options.js';
 import { useHandleAuth } from './handle-auth.js';
+import { PacketIdentifiers } from './packet-identifiers.js';
 import type { Presence } from './presence.js';
+
+/**
+ * Wrong options show at construction.
+ * @throws {ConfigurationError}
+ */
+export function checkOptions(options: MqttConnectionOptions): void {
+  toMqttJsOptions(options);
+  BackOff.from(options);
+}
 
 /**
  * MQTT.js's client, which does not connect by itself, neither now nor when a connection is lost.
@@ -13,7 +23,8 @@ export function createClient(options: MqttConnectionOptions, presence?: Presence
   const { url, options: given } = toMqttJsOptions(options);
   const reconnectPeriod = given.reconnectPeriod === 0 ? 0 : MAX_DELAY_MS; // with 0 it drops messages when it times out
   try {
-    const client = connect(url, { ...given, reconnectPeriod, manualConnect: true });
+    const messageIdProvider = given.messageIdProvider ?? new PacketIdentifiers();
+    const client = connect(url, { ...given, messageIdProvider, reconnectPeriod, manualConnect: true });
     client.options.manualConnect = false; // with which a client that was ended goes on
     if (presence !== undefined) client.options.will = presence.will(client.options.clientId!);
     if (options.handleAuth !== undefined) useHandleAuth(client, options.handleAuth);

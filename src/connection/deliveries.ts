@@ -1,6 +1,3 @@
-import type { LoggerService } from '@nestjs/common';
-import { printable } from '../errors.js';
-import { ACKNOWLEDGE } from '../message/decision.js';
 import type { InboundMessage } from '../message/inbound-message.js';
 import { JointDecision } from '../message/joint-decision.js';
 import type { Interest, PlannedSubscription, SubscriptionPlan } from './subscription-plan.js';
@@ -46,26 +43,6 @@ export class Deliveries {
 
   #of(matched: readonly PlannedSubscription<Owned>[]): readonly Delivery[] {
     return matched.length === 1 ? this.#bySubscription.get(matched[0]!)! : groupByOwner(matched);
-  }
-}
-
-/** Acknowledges what nobody wants, with one line at all: a kept session may have many of them. */
-export class Undelivered {
-  readonly #logger: LoggerService;
-  #reported = false;
-
-  constructor(logger: LoggerService) {
-    this.#logger = logger;
-  }
-
-  take({ topic, settle }: InboundMessage): void {
-    settle(ACKNOWLEDGE);
-    if (this.#reported) return;
-    this.#reported = true;
-    const on = JSON.stringify(topic);
-    this.#logger.warn(
-      printable(`No handler is for the message on ${on}, which the broker sent; others are not reported`),
-    );
   }
 }
 

@@ -46,6 +46,14 @@ export function kindOfFailure(
   return isPermanentRefusal(code) ? 'permanent' : 'passing';
 }
 
+/**
+ * Whether nothing that follows can be trusted: of a packet that MQTT.js cannot read, or does not expect, it tells without a code,
+ * and goes on with whatever comes next.
+ */
+export function breaksConnection(error: Error): boolean {
+  return codeOf(error) === undefined;
+}
+
 /** The Reason Code of a CONNACK, or the name of a system error. */
 export function codeOf(error: Error): number | string | undefined {
   const code: unknown = 'code' in error ? error.code : undefined;

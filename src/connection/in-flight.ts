@@ -135,6 +135,7 @@ export class InFlight {
   ): void {
     const onFailed = (messageId: number, error: Error) => {
       Reflect.deleteProperty(client.outgoing, messageId);
+      client.messageIdProvider.deallocate(messageId);
       settle(error);
     };
     this.#store.as({ number, onFailed }, () =>

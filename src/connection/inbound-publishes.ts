@@ -1,8 +1,10 @@
+import type { LoggerService } from '@nestjs/common';
 import type { IPublishPacket, Packet } from 'mqtt-packet';
 import type { MqttClient } from 'mqtt';
 import { ACKNOWLEDGE, type Decision } from '../message/decision.js';
 import type { InboundMessage } from '../message/inbound-message.js';
 import { AcknowledgementLine } from './acknowledgement-line.js';
+import { MalformedPublishes } from './malformed-publishes.js';
 
 /**
  * Takes the acknowledgement of QoS 1 and QoS 2 messages over from MQTT.js, which acknowledges before they are
@@ -16,8 +18,13 @@ import { AcknowledgementLine } from './acknowledgement-line.js';
 export class InboundPublishes {
   /** By Packet Identifier. No `Map`: the old tables of one whose entries come and go outlive them, which the profile shows. */
   readonly #exchanges: (Exchange | undefined)[] = [];
+  readonly #malformed: MalformedPublishes;
   #line: AcknowledgementLine<Exchange> | undefined;
   #takenQos: 0 | 1 | 2 = 0;
+
+  constructor(logger: LoggerService) {
+    this.#malformed = new MalformedPublishes(logger);
+  }
 
   /** For each packet, before MQTT.js looks at it. */
   onPacket(packet: Packet): void {
@@ -26,29 +33,15 @@ export class InboundPublishes {
     else if (packet.cmd === 'connack' && !packet.sessionPresent) this.#exchanges.length = 0;
   }
 
-  /** The message of a packet that MQTT.js delivers; `undefined` if it is one that has come before. */
+  /** The message of a packet that MQTT.js delivers; `undefined` if it is one that has come before, or is malformed. */
   receive(
     client: MqttClient,
     topic: string,
     payload: Buffer,
     packet: IPublishPacket,
   ): InboundMessage | undefined {
-    const qos = this.#takenQos;
-    this.#takenQos = 0;
-    if (qos === 0) return { topic, payload, packet, settle: ignore };
-    packet.qos = qos;
-    const line = this.#lineOf(client);
-    const known = this.#exchanges[packet.messageId!];
-    if (known?.isSame(qos, topic, payload)) {
-      known.enter(line);
-      return undefined;
-    }
-    const exchange = new Exchange(packet, qos, topic, payload, this.#exchanges);
-    exchange.enter(line);
-    const hasReasonCodes = client.options.protocolVersion === 5;
-    const settle = (decision: Decision) =>
-      exchange.settle(decision.kind === 'reject' && !hasReasonCodes ? ACKNOWLEDGE : decision);
-    return { topic, payload, packet, settle };
+    const message = this.#toMessage(client, topic, payload, packet);
+    return message !== undefined && this.#malformed.take(message) ? undefined : message;
   }
 
   /** Writes what is decided, before a DISCONNECT. */
@@ -62,8 +55,41 @@ export class InboundPublishes {
   }
 
   #takeOver(packet: IPublishPacket): void {
+    const { userProperties } = packet.properties ?? {};
+    // a careless merge would reach the prototype with it: the JSON codec leaves it out, too
+    if (userProperties !== undefined) Reflect.deleteProperty(userProperties, '__proto__');
     this.#takenQos = packet.qos;
     packet.qos = 0;
+  }
+
+  #toMessage(
+    client: MqttClient,
+    topic: string,
+    payload: Buffer,
+    packet: IPublishPacket,
+  ): InboundMessage | undefined {
+    const qos = this.#takenQos;
+    this.#takenQos = 0;
+    if (qos === 0) return { topic, payload, packet, settle: ignore };
+    packet.qos = qos;
+    if (!(packet.messageId! > 0)) {
+      client.stream.destroy(
+        new Error(`A QoS ${qos} message came without a Packet Identifier [MQTT-2.2.1-3]`),
+      );
+      return undefined;
+    }
+    const line = this.#lineOf(client);
+    const known = this.#exchanges[packet.messageId!];
+    if (known?.isSame(qos, topic, payload)) {
+      known.enter(line);
+      return undefined;
+    }
+    const exchange = new Exchange(packet, qos, topic, payload, this.#exchanges);
+    exchange.enter(line);
+    const hasReasonCodes = client.options.protocolVersion === 5;
+    const settle = (decision: Decision) =>
+      exchange.settle(decision.kind === 'reject' && !hasReasonCodes ? ACKNOWLEDGE : decision);
+    return { topic, payload, packet, settle };
   }
 
   /** Each network connection has a line of its own, which ends with it. */

@@ -4,14 +4,20 @@ import { ConfigurationError } from '../errors.js';
 
 /** How messages leave, and what becomes of those that cannot yet: docs/publishing.md. */
 export interface OutgoingOptions {
-  /** What the broker takes, if it does not say so by itself: MQTT 3.1.1 brokers cannot. The lower of told and announced holds. */
+  /**
+   * What the broker takes, if it does not say so by itself: MQTT 3.1.1 brokers cannot. The lower of told and announced holds. Default: what
+   * is announced.
+   */
   readonly limits?: BrokerLimits | undefined;
   /**
    * What becomes of a message with a higher QoS than the broker takes: `reject` fails it with a {@link PublishError}, `downgrade`
    * sends it with the broker's. Default `reject`.
    */
   readonly maxQos?: 'reject' | 'downgrade' | undefined;
-  /** How much may wait to be sent: while there is no connection, or for the acknowledgements of what was sent before. */
+  /**
+   * How much may wait to be sent: while there is no connection, or for the acknowledgements of what was sent before. Default:
+   * 10 000 messages and 16 MB.
+   */
   readonly offline?: OfflineOptions | undefined;
   /**
    * Keeps QoS 1 and QoS 2 messages on disk until the broker has acknowledged them, so that they are sent after a crash. Needs the package
@@ -28,9 +34,9 @@ export interface OutgoingOptions {
 
 /** How much may wait to be sent, and what fails with a {@link QueueFullError} when it is more. */
 export interface OfflineOptions {
-  /** Default 10 000; 0 fails what cannot be sent at once. */
+  /** How many messages. Default 10 000; 0 fails what cannot be sent at once. */
   readonly maxMessages?: number | undefined;
-  /** Of the PUBLISH packets together. Default 16 MB (2 ** 24). */
+  /** How many bytes their PUBLISH packets have together. Default 16 777 216 (16 MB). */
   readonly maxBytes?: number | undefined;
   /** `reject` fails the new message, `drop-oldest` those that have waited longest. Default `reject`. */
   readonly overflow?: 'reject' | 'drop-oldest' | undefined;
@@ -44,7 +50,7 @@ export interface OutboxOptions {
   readonly sync?: boolean | undefined;
 }
 
-/** What a broker takes. MQTT 5 brokers announce the first four by themselves. */
+/** What a broker takes. MQTT 5 brokers announce the first four by themselves. None has a default of its own. */
 export interface BrokerLimits {
   /** The highest QoS of a message. */
   readonly maxQos?: QoS | undefined;

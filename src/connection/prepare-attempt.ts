@@ -26,8 +26,9 @@ export function createPreparation(
     checkCredentials(credentials);
     const restored = { servername, path, wsOptions: { ...wsOptions } };
     const { authenticationData } = fresh ?? {};
-    const authentication = authenticationData && { properties: { ...properties, authenticationData } };
-    Object.assign(current, restored, readTlsFiles(options), credentials, authentication);
+    const authentication =
+      authenticationData === undefined ? properties : { ...properties, authenticationData };
+    Object.assign(current, restored, readTlsFiles(options), credentials, { properties: authentication });
   };
 }
 

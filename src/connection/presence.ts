@@ -7,6 +7,7 @@ import type { MqttRecordOptions, PublishProperties } from '../message/mqtt-recor
 import { topicNameProblem } from '../topic/topic-name.js';
 import { withClientId } from '../topic/with-client-id.js';
 import type { PublishOptions } from './outgoing-message.js';
+import type { Publisher } from './publisher.js';
 import type { Session } from './session.js';
 
 /** How others learn whether this server or client is connected: by a retained message. */
@@ -17,7 +18,7 @@ export interface PresenceOptions {
   readonly online?: unknown;
   /** What it says after `close()`, and, by the Will, when the connection was lost in any other way. Default `'offline'`. */
   readonly offline?: unknown;
-  /** Default 1. */
+  /** The QoS of all of them. Default 1. */
   readonly qos?: 0 | 1 | 2 | undefined;
 }
 
@@ -97,18 +98,20 @@ export class Presence {
   }
 
   /**
-   * Before the DISCONNECT, with which the broker forgets the Will: by the client itself, which waits for the acknowledgement, and
-   * breaks the connection off, with the Will, if it does not come in time.
+   * Before the DISCONNECT, with which the broker forgets the Will: as the last message, whose acknowledgement is waited for; if it does
+   * not come in time, the connection is broken off, with the Will.
    */
-  goOffline(client: MqttClient, session: Session | undefined): void {
+  goOffline(client: MqttClient, session: Session | undefined, publisher: Publisher): void {
     const isReady = session !== undefined && session === this.#session;
     this.#session = undefined;
     if (!client.connected) return;
     if (!isReady)
       client.stream.destroy(); // an earlier message may say that it is online: the Will says it is not
     else if (this.#isOnline) {
-      const { topic, payload, ...options } = this.#message(this.#offline, session.clientId);
-      client.publish(topic, payload, options, () => undefined);
+      const { topic, payload, ...record } = this.#message(this.#offline, session.clientId);
+      const options: PublishOptions = { ...record, transient: true };
+      // what the broker does not take was reported when it was to be online
+      publisher.publishLast(client, topic, payload, options).catch(() => undefined);
     }
   }
 

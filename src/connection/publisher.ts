@@ -94,6 +94,7 @@ export class Publisher {
     topic: string,
     payload: Buffer | string,
     given: MqttRecordOptions,
+    isLast = false,
   ): Promise<PublishReceipt> {
     const problem = publishProblem(client.options.protocolVersion, topic, payload, given);
     if (problem !== undefined) throw cannotPublish(topic, problem);
@@ -102,8 +103,21 @@ export class Publisher {
     return new Promise((resolve, reject) => {
       const message = { topic, payload, options, resolve, reject };
       if (this.#maySend(client, options.qos)) this.#send(client, message);
-      else this.#wait(client, message);
+      else this.#wait(client, message, isLast);
     });
+  }
+
+  /**
+   * Behind all that waits, however much may wait: nothing is to follow it.
+   * @throws {PublishError}
+   */
+  publishLast(
+    client: MqttClient,
+    topic: string,
+    payload: Buffer | string,
+    options: MqttRecordOptions,
+  ): Promise<PublishReceipt> {
+    return this.publish(client, topic, payload, options, true);
   }
 
   /** The connection was lost. */
@@ -175,14 +189,15 @@ export class Publisher {
     }
   }
 
-  #wait(client: MqttClient, message: OutgoingMessage): void {
+  #wait(client: MqttClient, message: OutgoingMessage, isLast: boolean): void {
     const { topic, options } = message;
     if (!options.qos && this.#options.queueQoSZero === false) {
       message.reject(cannotPublish(topic, 'there is no connection, and queueQoSZero is false'));
       return;
     }
     const waiting = new WaitingMessage(message, client.options.protocolVersion);
-    const refused = this.#line.enter(waiting);
+    const refused = isLast ? [] : this.#line.enter(waiting);
+    if (isLast) this.#line.restore(waiting);
     if (!refused.includes(waiting)) waiting.keepIn(this.#store);
     for (const loser of refused) this.#refuse(loser, this.#queueFull(loser, loser !== waiting));
   }

@@ -2,9 +2,11 @@ import { ConnectionError, describeError } from '../errors.js';
 
 /** A user name and a password, or a token in either; what is left out is that of the other options. */
 export interface Credentials {
+  /** Default: the option `username`. */
   readonly username?: string | undefined;
+  /** Default: the option `password`. */
   readonly password?: string | Buffer | undefined;
-  /** What begins enhanced authentication (MQTT 5): in the place of that of `properties`. */
+  /** What begins enhanced authentication (MQTT 5). Default: that of `properties`. */
   readonly authenticationData?: Buffer | undefined;
 }
 

@@ -1,12 +1,14 @@
 import type { LoggerService } from '@nestjs/common';
 import { ConnectionError, SubscriptionError } from '../errors.js';
 import type { InboundMessage } from '../message/inbound-message.js';
-import { TopicFilter } from '../topic/topic-filter.js';
-import { Deliveries, Undelivered, type Owned, type Subscriber } from './deliveries.js';
+import { Deliveries, type Owned, type Subscriber } from './deliveries.js';
 import { describeOverlap } from './describe-overlap.js';
+import { GrantedFilters } from './granted-filters.js';
+import { isRefusedBy } from './is-refused-by.js';
 import type { Session } from './session.js';
 import type { SubscriptionGrant, SubscriptionRequest } from './subscribe.js';
 import { SubscriptionPlan, type Interest } from './subscription-plan.js';
+import { Undelivered } from './undelivered.js';
 
 interface SubscriptionsSettings {
   readonly subscribe: (requests: readonly SubscriptionRequest[]) => Promise<readonly SubscriptionGrant[]>;
@@ -20,12 +22,14 @@ const SHOWN_OVERLAPS = 5;
 export class Subscriptions {
   readonly #settings: SubscriptionsSettings;
   readonly #owned = new Map<Interest, Owned>();
+  /** Given their messages until the broker has confirmed that no more will come. */
+  readonly #leaving = new Set<Interest>();
   readonly #retired = new Set<string>();
   readonly #undelivered: Undelivered;
   #plan = new SubscriptionPlan<Owned>([]);
   #deliveries = new Deliveries(this.#plan);
   #session: Session | undefined;
-  #granted = new Map<string, SubscriptionRequest>();
+  #granted = new GrantedFilters();
   #working: Promise<unknown> = Promise.resolve();
   #lostWhileTrying = false;
 
@@ -36,7 +40,7 @@ export class Subscriptions {
 
   /** The filters that the broker has granted in this session. */
   get granted(): readonly string[] {
-    return [...this.#granted.keys()];
+    return this.#granted.filters;
   }
 
   /** How many there are, and how many there are to be. */
@@ -50,6 +54,11 @@ export class Subscriptions {
     for (const filter of filters) this.#retired.add(filter);
   }
 
+  /** Keeps for a subscriber, until it adds what it wants, the QoS 1 and QoS 2 messages that are for nobody. */
+  expect(owner: Subscriber): void {
+    this.#undelivered.expect(owner);
+  }
+
   /**
    * Subscribes to what a subscriber wants; without a connection, with the next session.
    * @throws {SubscriptionError} upon which it is forgotten
@@ -61,23 +70,34 @@ export class Subscriptions {
       this.#owned.set(interest, { filter, subscription, interest, owner });
     }
     this.#replan();
+    for (const message of this.#undelivered.arrive(owner)) this.dispatch(message);
     try {
       await this.#synchronize();
     } catch (error) {
-      if (error instanceof SubscriptionError) this.forget(interests);
+      if (!(error instanceof SubscriptionError)) throw error;
+      if (!interests.some(({ filter }) => isRefusedBy(error, filter))) return; // whoever wants that hears of it
+      await this.remove(interests).catch(() => undefined); // the error is that of the subscription
       throw error;
     }
   }
 
-  /** Unsubscribes from what nobody else wants. Resolves when the broker has confirmed. */
+  /** Unsubscribes from what nobody else wants. Resolves when the broker has confirmed; until then the messages are theirs. */
   async remove(interests: readonly Interest[]): Promise<void> {
-    this.forget(interests);
-    if (this.#session !== undefined) await this.#unsubscribe(this.#wanted(this.#session));
+    for (const interest of interests) this.#leaving.add(interest);
+    this.#replan();
+    try {
+      await this.#letGo();
+    } finally {
+      this.forget(interests);
+    }
   }
 
   /** Leaves the session as it is: what it still brings is nobody's. */
   forget(interests: readonly Interest[]): void {
-    for (const interest of interests) this.#owned.delete(interest);
+    for (const interest of interests) {
+      this.#owned.delete(interest);
+      this.#leaving.delete(interest);
+    }
     this.#replan();
   }
 
@@ -86,7 +106,7 @@ export class Subscriptions {
    * @throws {SubscriptionError} if somebody cannot do without what is refused
    */
   async begin(session: Session): Promise<void> {
-    if (!session.present) this.#granted = new Map();
+    if (!session.present) this.#granted = new GrantedFilters();
     this.#session = session;
     if (this.#granted.size === 0) {
       this.#reportOverlaps(session);
@@ -103,7 +123,8 @@ export class Subscriptions {
   /** The connection is closed: nothing is known of the next session. */
   reset(): void {
     this.end();
-    this.#granted = new Map();
+    this.#undelivered.clear();
+    this.#granted = new GrantedFilters();
   }
 
   dispatch(message: InboundMessage): void {
@@ -111,8 +132,12 @@ export class Subscriptions {
   }
 
   #replan(): void {
-    this.#plan = new SubscriptionPlan([...this.#owned.values()]);
-    this.#deliveries = new Deliveries(this.#plan);
+    const owned = [...this.#owned.values()];
+    const staying = owned.filter(({ interest }) => !this.#leaving.has(interest));
+    this.#plan = new SubscriptionPlan(staying);
+    this.#deliveries = new Deliveries(
+      staying.length === owned.length ? this.#plan : new SubscriptionPlan(owned),
+    );
   }
 
   #wanted({ subscriptionIdentifiers }: Session): readonly SubscriptionRequest[] {
@@ -130,29 +155,46 @@ export class Subscriptions {
     return work;
   }
 
+  /** What a wider filter covered is subscribed to before that one is let go of. */
+  async #letGo(): Promise<void> {
+    const session = this.#session;
+    if (session === undefined) return;
+    if (this.#missing(session).length > 0) await this.#synchronize();
+    else await this.#unsubscribe(session);
+  }
+
+  #missing(session: Session): readonly SubscriptionRequest[] {
+    return this.#wanted(session).filter((request) => !this.#granted.satisfies(request));
+  }
+
   async #update(session: Session): Promise<void> {
-    const wanted = this.#wanted(session);
-    const missing = wanted.filter((request) => !satisfies(this.#granted.get(request.filter), request));
+    const missing = this.#missing(session);
     const possible = session.sharedSubscriptions ? missing : this.#refuseShared(missing);
     const dispensable = possible.filter(({ filter }) => this.#isDispensable(filter));
     const necessary = possible.filter((request) => !dispensable.includes(request));
-    if (necessary.length > 0) await this.#subscribe(necessary);
+    const refusal = necessary.length > 0 ? await refusalOf(this.#subscribe(necessary)) : undefined;
     if (dispensable.length > 0) await this.#tryToSubscribe(dispensable);
-    await this.#unsubscribe(this.#wanted(session)); // less may be wanted by now
+    await this.#unsubscribe(session); // less may be wanted by now
+    if (refusal !== undefined) throw refusal;
   }
 
   /** Nothing that is wanted later waits for the answer, or counts on what is unsubscribed from. */
-  async #unsubscribe(wanted: readonly SubscriptionRequest[]): Promise<void> {
-    const filters = new Set(wanted.map(({ filter }) => filter));
-    const obsolete = [...this.#granted.keys()].filter((filter) => !filters.has(filter));
-    for (const filter of obsolete) this.#granted.delete(filter);
-    if (obsolete.length > 0) await this.#settings.unsubscribe(obsolete);
+  async #unsubscribe(session: Session): Promise<void> {
+    const granted = this.#granted;
+    const obsolete = granted.takeObsolete(this.#wanted(session));
+    if (obsolete.length === 0) return;
+    try {
+      await this.#settings.unsubscribe(obsolete);
+    } catch (error) {
+      granted.putBack(obsolete);
+      throw error;
+    }
   }
 
   async #subscribe(requests: readonly SubscriptionRequest[]): Promise<void> {
     const granted = this.#granted;
     const note = (refused: ReadonlySet<string>): void => {
-      for (const request of requests) if (!refused.has(request.filter)) granted.set(request.filter, request);
+      for (const request of requests) if (!refused.has(request.filter)) granted.add(request);
     };
     try {
       const grants = await this.#settings.subscribe(requests);
@@ -200,9 +242,8 @@ export class Subscriptions {
 
   /** @throws {SubscriptionError} if somebody cannot do without */
   #onRefused(error: SubscriptionError): void {
-    const refused = error.refused.map(({ filter }) => TopicFilter.parse(filter));
     const affected = [...this.#owned.values()]
-      .filter((owned) => refused.some((filter) => isCoveredBy(filter, owned.filter)))
+      .filter(({ filter, interest }) => !this.#leaving.has(interest) && isRefusedBy(error, filter))
       .map(({ interest }) => interest);
     const dispensable = affected.filter(({ onRefused }) => onRefused !== undefined);
     this.forget(dispensable);
@@ -228,14 +269,15 @@ export class Subscriptions {
   }
 }
 
-/** Whether what was granted is what is asked for now, or more: another SUBSCRIBE brings the retained messages again. */
-function satisfies(granted: SubscriptionRequest | undefined, request: SubscriptionRequest): boolean {
-  if (granted === undefined || granted.qos < request.qos) return false;
-  return JSON.stringify({ ...granted, qos: 0 }) === JSON.stringify({ ...request, qos: 0 });
-}
-
-function isCoveredBy(refused: TopicFilter, filter: TopicFilter): boolean {
-  return refused.shareName === filter.shareName && refused.covers(filter);
+/** The broker's refusal of what somebody cannot do without, if it refuses. */
+async function refusalOf(subscribing: Promise<void>): Promise<SubscriptionError | undefined> {
+  try {
+    await subscribing;
+    return undefined;
+  } catch (error) {
+    if (error instanceof SubscriptionError) return error;
+    throw error;
+  }
 }
 
 function isShared({ filter }: SubscriptionRequest): boolean {

@@ -8,13 +8,13 @@ export type Pem = string | Buffer;
 /** What a TLS connection needs, as MQTT.js and Node's `tls` name it. */
 export interface TlsOptions {
   /**
-   * The certificates of the authorities that the broker's may be from: PEM, or paths of files with it. Without it, those that
+   * The certificates of the authorities that the broker's may be from: PEM, or paths of files with it. Default: those that
    * Node trusts.
    */
   readonly ca?: Pem | readonly Pem[] | undefined;
-  /** This client's own certificate, for brokers that ask for one, with those between it and the authority's: PEM or a path. */
+  /** This client's own certificate, for brokers that ask for one, with those between it and the authority's: PEM or a path. Default: none. */
   readonly cert?: Pem | readonly Pem[] | undefined;
-  /** The private key of `cert`: PEM or a path, or, as Node has it, `[{ pem, passphrase }]`. */
+  /** The private key of `cert`: PEM or a path, or, as Node has it, `[{ pem, passphrase }]`. Default: none. */
   readonly key?: Pem | readonly (Pem | PemWithPassphrase)[] | undefined;
 }
 

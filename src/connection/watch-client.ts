@@ -1,5 +1,6 @@
 import type { IConnackPacket, IDisconnectPacket, MqttClient, Packet } from 'mqtt';
 import type { IPublishPacket } from 'mqtt-packet';
+import { closeOnUnreadable } from './close-on-unreadable.js';
 
 /** What a connection does about the events of MQTT.js. */
 export interface ClientWatcher {
@@ -24,7 +25,7 @@ export function watchClient(client: MqttClient, watcher: ClientWatcher): void {
     };
   };
   client.on('connect', current(watcher.onConnect));
-  client.on('error', current(watcher.onError));
+  client.on('error', current(closeOnUnreadable(client, watcher.onError)));
   client.on('close', current(watcher.onClose));
   client.on('reconnect', current(watcher.onReconnect));
   client.on('disconnect', current(watcher.onDisconnect));

@@ -63,7 +63,7 @@ export class MqttContext extends NestMqttContext {
     return this.packet.properties ?? {};
   }
 
-  /** A property that was sent several times is an array. */
+  /** A property that was sent several times is an array; one named `__proto__` is left out. */
   get userProperties(): Readonly<Record<string, string | string[]>> {
     return this.properties.userProperties ?? {};
   }

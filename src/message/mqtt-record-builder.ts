@@ -13,22 +13,28 @@ export class MqttRecordBuilder<TData = unknown> {
   #data: TData | undefined;
   #options: MqttRecordOptions = {};
 
+  /** @param data what the message carries, encoded by the codec of whoever publishes it */
   constructor(data?: TData) {
     this.#data = data;
   }
 
+  /** The data, in the place of what was given before. */
   setData(data: TData): this {
     this.#data = data;
     return this;
   }
 
-  /** @throws {ConfigurationError} if it is not 0, 1 or 2 */
+  /**
+   * How often the message may arrive: 0 at most once (the default), 1 at least once, 2 exactly once.
+   * @throws {ConfigurationError} if it is not 0, 1 or 2
+   */
   setQoS(qos: QoS): this {
     if (![0, 1, 2].includes(qos))
       throw new ConfigurationError(`The QoS must be 0, 1 or 2, not ${String(qos)}`);
     return this.#set({ qos });
   }
 
+  /** Whether the broker keeps the message for later subscribers. Without this it does not. */
   setRetain(retain = true): this {
     return this.#set({ retain });
   }
@@ -82,6 +88,7 @@ export class MqttRecordBuilder<TData = unknown> {
     });
   }
 
+  /** The record, which what follows does not change. */
   build(): MqttRecord<TData> {
     return new MqttRecord(this.#data as TData, this.#options);
   }

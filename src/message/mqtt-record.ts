@@ -10,12 +10,13 @@ export type PublishProperties = NonNullable<IPublishPacket['properties']>;
 
 /** How a message is published. */
 export interface MqttRecordOptions {
-  /** Default 0. */
+  /** How often the message may arrive: 0 at most once, 1 at least once, 2 exactly once. Default 0. */
   readonly qos?: QoS | undefined;
   /** Whether the broker keeps the message for later subscribers. Default `false`. */
   readonly retain?: boolean | undefined;
-  /** The DUP flag. The protocol sets it on what is sent again; there is hardly ever a reason to. */
+  /** The DUP flag. The protocol sets it on what is sent again; there is hardly ever a reason to. Default `false`. */
   readonly dup?: boolean | undefined;
+  /** Those of MQTT 5: Content Type, Message Expiry Interval in seconds, User Properties and the rest. Default: the codec's. */
   readonly properties?: PublishProperties | undefined;
   /**
    * For `send`: how long to wait for the first reply and, in a stream, for each further one, in milliseconds; 0 for
@@ -29,6 +30,7 @@ export interface MqttRecordOptions {
  * `MqttRecord` is accepted wherever this one is.
  */
 export class MqttRecord<TData = unknown> extends NestMqttRecord<TData> {
+  /** @param data what the message carries, encoded by the codec of whoever publishes it */
   constructor(data: TData, options: MqttRecordOptions = {}) {
     super(data, copyOf(options));
     Object.freeze(this);

@@ -12,7 +12,9 @@ export interface MqttModuleOptions {
 
 /** How {@link MqttModule.forRootAsync} gets the options of the connection. */
 export interface MqttModuleAsyncOptions extends MqttModuleOptions, Pick<ModuleMetadata, 'imports'> {
+  /** What the factory is given. Default: nothing. */
   readonly inject?: Extract<Provider, { readonly inject?: unknown }>['inject'];
+  /** Makes the options of the connection, or a promise of them. */
   readonly useFactory: (...dependencies: never[]) => MqttConnectionOptions | Promise<MqttConnectionOptions>;
 }
 
@@ -29,6 +31,7 @@ export interface MqttModuleAsyncOptions extends MqttModuleOptions, Pick<ModuleMe
  */
 // oxlint-disable-next-line typescript/no-extraneous-class -- a module of Nest's is a class
 export class MqttModule {
+  /** Provides a connection with these options. */
   static forRoot({
     name,
     isGlobal = true,
@@ -37,6 +40,7 @@ export class MqttModule {
     return MqttModule.forRootAsync({ name, isGlobal, useFactory: () => options });
   }
 
+  /** The same, with options that a factory makes of injected providers. */
   static forRootAsync({
     name,
     isGlobal = true,

@@ -72,8 +72,8 @@ export function readDeadLetter({ packet, userProperties }: MqttContext): DeadLet
  *
  * @example
  * ```ts
- * \@MqttEventPattern('dead-letters', { qos: 1, onFailure: 'withhold' })
- * replay(\@Ctx() context: MqttContext) {
+ * // the handler of the dead letters: MqttEventPattern('dead-letters', { qos: 1, onFailure: 'withhold' })
+ * replay(context: MqttContext) {
  *   return this.client.emit(...replayOf(context));
  * }
  * ```

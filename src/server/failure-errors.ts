@@ -14,6 +14,10 @@ const advices = new WeakMap<object, RetryAdvice>();
  * says; without `retry`, three times in all.
  */
 export class RetriableError extends RpcException {
+  /**
+   * @param error a message, or an object, which a requester gets as it is
+   * @param options `delayMs`: how long to wait before the next run, in milliseconds. Default: as `retry` says
+   */
   constructor(error: string | object, { delayMs }: { readonly delayMs?: number | undefined } = {}) {
     super(advised(error, { retriable: true, delayMs }));
   }
@@ -21,6 +25,7 @@ export class RetriableError extends RpcException {
 
 /** Thrown by an event handler that can never succeed: it is not run again, whatever `retry` says. */
 export class FatalError extends RpcException {
+  /** @param error a message, or an object, which a requester gets as it is */
   constructor(error: string | object) {
     super(advised(error, { retriable: false }));
   }

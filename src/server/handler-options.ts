@@ -37,7 +37,7 @@ export interface MqttHandlerOptions extends SubscriptionOptions {
   readonly retry?: RetryOptions | undefined;
   /**
    * A topic to which an event is published that could not be handled or decoded. It is acknowledged once the broker has
-   * acknowledged its dead letter, and withheld if that fails.
+   * acknowledged its dead letter, and withheld if that fails. Default: none, so that `onFailure` holds.
    */
   readonly deadLetter?: string | undefined;
   /**
@@ -53,7 +53,7 @@ export type MessageOrder = 'topic' | 'none' | `{${string}}` | ((context: MqttCon
 
 /** How long, and how many replies, a handler remembers. */
 export interface DedupeOptions {
-  /** Milliseconds from the last reply to a request on. Default 60 000. */
+  /** How long a request is remembered, in milliseconds from its last reply on. Default 60 000. */
   readonly ttlMs?: number | undefined;
   /** How many replies are kept, each value of a stream counted; the longest unused requests go first. Default 1000. */
   readonly max?: number | undefined;
@@ -61,11 +61,11 @@ export interface DedupeOptions {
 
 /** The n-th repetition comes `delayMs * factor ** (n - 1)` after the failure, and up to `jitter` of it later. */
 export interface RetryOptions {
-  /** Every run counts, the first one too. */
+  /** How many runs there are at most; the first one counts too. */
   readonly attempts: number;
-  /** Milliseconds before the second run. Default 1000. */
+  /** How long to wait before the second run, in milliseconds. Default 1000. */
   readonly delayMs?: number | undefined;
-  /** Default 2. */
+  /** How much longer each further delay is. Default 2. */
   readonly factor?: number | undefined;
   /** A fraction: 0.1 makes each delay up to a tenth longer, at random. Default 0.1. */
   readonly jitter?: number | undefined;

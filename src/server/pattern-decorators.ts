@@ -9,7 +9,7 @@ export interface MqttPatternOptions extends MqttHandlerOptions {
 }
 
 /** A Topic Filter, with named levels, or an object, whose normalised JSON is then the topic; or several of them. */
-type MqttPattern = string | object | readonly (string | object)[];
+export type MqttPattern = string | object | readonly (string | object)[];
 
 type NestPatternDecorator = (
   pattern: MqttPattern,
@@ -18,21 +18,19 @@ type NestPatternDecorator = (
 ) => MethodDecorator;
 
 /**
- * Handles every message on the topics of a pattern: Nest's `@EventPattern` with typed MQTT options.
- *
- * @example
- * ```ts
- * \@MqttEventPattern('sites/{site}/meters/+/reading', { qos: 1 })
- * onReading(\@Payload() reading: Reading, \@TopicParam('site') site: string) {}
- * ```
+ * Handles every message on the topics of a pattern: Nest's `@EventPattern` with typed MQTT options. Put it on a method of a controller:
+ * `@MqttEventPattern('sites/{site}/meters/+/reading', { qos: 1 })`. Every handler whose pattern matches runs, once per message.
+ * @param pattern a Topic Filter with `+`, `#`, and named levels, `{site}` for one level and `{path*}` for the rest of the topic
  */
 export function MqttEventPattern(pattern: MqttPattern, options: MqttPatternOptions = {}): MethodDecorator {
   return named(EventPattern as NestPatternDecorator, pattern, options);
 }
 
 /**
- * Answers the requests on the topics of a pattern: Nest's `@MessagePattern` with typed MQTT options. Where several
- * match, the most specific one answers. A message that is no request is handled too, and its result dropped.
+ * Answers the requests on the topics of a pattern: Nest's `@MessagePattern` with typed MQTT options. What the method returns is the answer: a
+ * value, a Promise of one, or an Observable of many. Where several match, the most specific one answers. A message that is no request
+ * is handled too, and its result dropped.
+ * @param pattern a Topic Filter with `+`, `#`, and named levels, `{site}` for one level and `{path*}` for the rest of the topic
  */
 export function MqttMessagePattern(pattern: MqttPattern, options: MqttPatternOptions = {}): MethodDecorator {
   return named(MessagePattern as NestPatternDecorator, pattern, options);

@@ -4,6 +4,8 @@ import { TopicTrie } from '../topic/topic-trie.js';
 import type { ServerMqttOptions } from './server-options.js';
 
 const MAX_LENGTH = 1024;
+/** What MQTT.js reads where bytes are no UTF-8: the topic that was meant is another one. */
+const REPLACEMENT_CHARACTER = '\ufffd';
 
 /**
  * Says why a valid topic is none that replies are published to; `undefined` if it is one.
@@ -19,6 +21,7 @@ export function replyTopicRule({
   return (topic) => {
     if (Buffer.byteLength(topic) > maxResponseTopicLength)
       return `it is longer than the ${maxResponseTopicLength} bytes of maxResponseTopicLength`;
+    if (topic.includes(REPLACEMENT_CHARACTER)) return 'it is not well-formed UTF-8 [MQTT-1.5.4-1]';
     return refusal(isAllowed, topic);
   };
 }

@@ -22,7 +22,7 @@ import { replyTopicRule } from './reply-topic-rule.js';
 import type { MqttHandlerOptions } from './handler-options.js';
 import type { RuntimeSubscription } from './runtime-subscription.js';
 import type { ServerHealth } from './server-health.js';
-import type { ServerMqttOptions } from './server-options.js';
+import { OWN_OPTIONS, type ServerMqttOptions } from './server-options.js';
 import { ConfigurationError, ConnectionError, describeError } from '../errors.js';
 import { TopicFilter } from '../topic/topic-filter.js';
 
@@ -73,8 +73,14 @@ export class ServerMqtt extends Server<MqttEvents, MqttStatus> implements Custom
     checkLimits(options);
     this.#options = options;
     const concurrency = checkConcurrency(options.concurrency ?? DEFAULT_CONCURRENCY);
-    this.#connection = connectionFor(options, ServerMqtt.name, withReceiveMaximum(options, concurrency));
+    this.#connection = connectionFor(
+      options,
+      ServerMqtt.name,
+      OWN_OPTIONS,
+      withReceiveMaximum(options, concurrency),
+    );
     this.#connection.subscriptions.retire(retiredSubscriptions(options));
+    this.#expectMessages();
   }
 
   /** What the connection to the broker does: `connected`, `disconnected`, `reconnecting`, `closed`. */
@@ -204,8 +210,9 @@ export class ServerMqtt extends Server<MqttEvents, MqttStatus> implements Custom
     try {
       await subscriptions.add(this.#user, routes).catch(unlessConnectionLost);
       await this.#connection.open(this.#user);
-      await this.#connection.ready();
+      await this.#connection.ready(this.#user);
     } catch (error) {
+      this.#expectMessages();
       subscriptions.forget(routes);
       await this.#connection.close(this.#user);
       this.#reports.close();
@@ -226,9 +233,16 @@ export class ServerMqtt extends Server<MqttEvents, MqttStatus> implements Custom
     if (!keepsSession) await this.#unsubscribe();
     await this.#pipeline?.drain(this.#options.drainTimeoutMs ?? DRAIN_TIMEOUT_MS);
     await this.#connection.close(this.#user);
+    this.#expectMessages();
     subscriptions.forget(this.#routes);
     this.#pipeline = undefined;
     this.#reports.close();
+  }
+
+  /** Others may keep the connection open: what a kept session brings waits for `listen()`. */
+  #expectMessages(): void {
+    const { keepsSession, subscriptions } = this.#connection;
+    if (keepsSession && this.#options.connection !== undefined) subscriptions.expect(this.#user);
   }
 
   /**

@@ -15,9 +15,9 @@ export interface ServerMqttOptions
    * give each broker of a hybrid application a symbol of its own.
    */
   readonly transportId?: Transport | symbol | undefined;
-  /** What `${name}` stands for in the patterns of handlers, such as a prefix from the application's configuration. */
+  /** What `${name}` stands for in the patterns of handlers, such as a prefix from the application's configuration. Default: none. */
   readonly topicVariables?: Readonly<Record<string, string>> | undefined;
-  /** Nest's name for the defaults of `qos`, `noLocal`, `retainAsPublished` and `retainHandling`, which precede it. */
+  /** Nest's name for the defaults of `qos`, `noLocal`, `retainAsPublished` and `retainHandling`, which precede it. Default: none. */
   readonly subscribeOptions?:
     { readonly qos?: QoS; readonly nl?: boolean; readonly rap?: boolean; readonly rh?: number } | undefined;
   /**
@@ -31,7 +31,7 @@ export interface ServerMqttOptions
   readonly maxQueued?: number | undefined;
   /** How long `close()` waits for handlers to end, in milliseconds. Default 10 000. */
   readonly drainTimeoutMs?: number | undefined;
-  /** Topic Filters that the code no longer has, but a kept session may: unsubscribed from at start. */
+  /** Topic Filters that the code no longer has, but a kept session may: unsubscribed from at start. Default: none. */
   readonly retiredFilters?: readonly string[] | undefined;
   /**
    * Where requesters may ask for their replies: Topic Filters, or a function. Requests that ask for them elsewhere are not
@@ -47,15 +47,47 @@ export interface ServerMqttOptions
   readonly cancelTopic?: string | false | undefined;
   /** What `sendToMany` of a client calls this service. Default: its Client Identifier. */
   readonly responderName?: string | undefined;
-  /** Sent with each reply (MQTT 5). */
+  /** User Properties that are sent with each reply (MQTT 5). Default: none. */
   readonly userProperties?: Readonly<Record<string, string | string[]>> | undefined;
   /**
-   * Takes the place of the codec for replies: is given `{ id, response, isDisposed, err }`, and returns the payload.
+   * Nest's: takes the place of the codec for replies. It is given `{ id, response, isDisposed, err }`, and returns the payload. Default: the codec.
    */
   readonly serializer?: Serializer | undefined;
   /**
-   * Takes the place of the codec for messages: is given the payload, parsed if it is JSON, and `{ channel: topic }`;
-   * returns `{ data }` for an event and `{ data, id }` for a request.
+   * Nest's: takes the place of the codec for messages. It is given the payload, parsed if it is JSON, and `{ channel: topic }`;
+   * returns `{ data }` for an event and `{ data, id }` for a request. Default: the codec.
    */
   readonly deserializer?: Deserializer | undefined;
 }
+
+type OwnOption = Exclude<keyof ServerMqttOptions, keyof MqttConnectionOptions>;
+
+/** Those that do not concern the connection. */
+export const OWN_OPTIONS: Readonly<Record<OwnOption, true>> = {
+  connection: true,
+  transportId: true,
+  topicVariables: true,
+  subscribeOptions: true,
+  concurrency: true,
+  order: true,
+  maxQueued: true,
+  drainTimeoutMs: true,
+  retiredFilters: true,
+  allowResponseTopic: true,
+  maxResponseTopicLength: true,
+  cancelTopic: true,
+  responderName: true,
+  userProperties: true,
+  serializer: true,
+  deserializer: true,
+  qos: true,
+  noLocal: true,
+  retainAsPublished: true,
+  retainHandling: true,
+  shared: true,
+  codec: true,
+  ack: true,
+  retry: true,
+  deadLetter: true,
+  onFailure: true,
+};

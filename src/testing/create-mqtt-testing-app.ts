@@ -5,8 +5,7 @@ import type { WaitOptions } from './inbox.js';
 import { MqttTestBroker } from './mqtt-test-broker.js';
 import { TestingServer } from './testing-server.js';
 
-type Token<T> = Type<T> | Abstract<T> | string | symbol;
-
+/** What is tested, and how: a module's metadata, and the options of server and client. */
 export interface MqttTestingAppOptions extends Pick<ModuleMetadata, 'controllers' | 'imports' | 'providers'> {
   /** The broker to use, which stays open then. Default: one of its own. */
   readonly broker?: MqttTestBroker;
@@ -17,14 +16,15 @@ export interface MqttTestingAppOptions extends Pick<ModuleMetadata, 'controllers
   readonly server?: ServerMqttOptions;
   /** The options of the client. Its address gives way to the broker's; `protocolVersion` is that of the server by default. */
   readonly client?: ClientMqttOptions;
-  /** Called before the module is compiled: overrides providers, guards, the logger… A promise is awaited. */
+  /** Called before the module is compiled: overrides providers, guards, the logger… A promise is awaited. Default: nothing. */
   readonly override?: (builder: TestingModuleBuilder, context: MqttTestingContext) => unknown;
-  /** Called before the application listens: global pipes, filters and the like. */
+  /** Called before the application listens: global pipes, filters and the like. Default: nothing. */
   readonly configure?: (app: INestMicroservice) => void;
 }
 
 /** What an application under test may be connected with. */
 export interface MqttTestingContext {
+  /** Where both are connected. */
   readonly broker: MqttTestBroker;
   /** To take the place of a client that the application injects. */
   readonly client: ClientMqtt;
@@ -32,9 +32,10 @@ export interface MqttTestingContext {
 
 /** A microservice that listens, a client that is connected, and the broker between them. */
 export interface MqttTestingApp extends MqttTestingContext, AsyncDisposable {
+  /** The microservice, which listens. */
   readonly app: INestMicroservice;
   /** A provider or controller of any module. */
-  get<T>(token: Token<T>): T;
+  get<T>(token: Type<T> | Abstract<T> | string | symbol): T;
   /**
    * Resolves when a handler has ended, well or not, with a message whose topic the filter matches, before or after the call; each end is
    * returned once. Needs Nest 11.1.6.
@@ -86,7 +87,7 @@ async function start(
     await close();
     throw error;
   }
-  const get = <T>(token: Token<T>): T => app.get<T>(token, { strict: false });
+  const get = <T>(token: Type<T> | Abstract<T> | string | symbol): T => app.get<T>(token, { strict: false });
   const handled = (filter: string, wait?: WaitOptions) => server.handled(filter, wait);
   return { app, broker, client, get, handled, close, [Symbol.asyncDispose]: close };
 }

@@ -1,5 +1,6 @@
 import { covers } from './covers.js';
 
+/** How long to wait for a message. */
 export interface WaitOptions {
   /** How long to wait, in milliseconds, from the call. Default 2000. */
   readonly timeoutMs?: number;

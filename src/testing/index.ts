@@ -1,3 +1,7 @@
+/**
+ * Tests of a service on a broker in their own process. Needs the packages `aedes` and `@nestjs/testing`.
+ * @module nestjs-mqtt/testing
+ */
 export {
   createMqttTestingApp,
   type MqttTestingApp,

@@ -5,6 +5,7 @@ import { Inbox, type WaitOptions } from './inbox.js';
 import { describePublished, toPublishedMessage, type PublishedMessage } from './published-message.js';
 import { serve, type Listener } from './serve.js';
 
+/** Where a test broker listens, and what it is. */
 export interface MqttTestBrokerOptions {
   /** Default: a free one. The `port` of a broker that was closed, to come back in its place. */
   readonly port?: number;
@@ -27,6 +28,7 @@ export interface MqttTestBrokerOptions {
  * ```
  */
 export class MqttTestBroker implements AsyncDisposable {
+  /** Where it listens, on the loopback address. */
   readonly port: number;
   readonly #aedes: Aedes;
   readonly #listener: Listener;

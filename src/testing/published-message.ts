@@ -4,12 +4,17 @@ import { autoCodec, type PublishProperties } from '../index.js';
 
 /** A PUBLISH as a client sent it. */
 export interface PublishedMessage<TData = unknown> {
+  /** The Topic Name. */
   readonly topic: string;
+  /** As it was sent. */
   readonly payload: Buffer;
   /** The payload as `autoCodec` reads it; a `Buffer` if it is not what its Content Type says. */
   readonly data: TData;
+  /** The QoS that it was published with. */
   readonly qos: QoS;
+  /** Whether the broker is to keep it. */
   readonly retain: boolean;
+  /** The Client Identifier of the publisher. */
   readonly clientId: string | undefined;
   /** Empty on MQTT 3.1.1. */
   readonly properties: PublishProperties;

@@ -82,6 +82,26 @@ describe.each([4, 5] as const)(
   },
 );
 
+it('a Packet Identifier is not given to another message before it is free [MQTT-2.2.1-3]', async () => {
+  const isStuck = ({ payload }: IPublishPacket) => payload.toString() === 'stuck';
+  const script = (connection: number) =>
+    ({
+      publish: (packet: IPublishPacket) => (connection === 1 && isStuck(packet) ? 'ignore' : 'answer'),
+    }) as const;
+  await using broker = await startStubBroker({ script });
+  await using client = await startClient(broker.url, { reconnectPeriod: 20 });
+  const stuck = outcomeOf(client.emit('a', new MqttRecord('stuck', { qos: 1 })));
+  await until(() => broker.packets('publish').length === 1);
+  const [first] = broker.packets('publish');
+  const { messageIdProvider } = client.unwrap();
+  while (messageIdProvider.getLastAllocated() !== ((first!.messageId! + 65_533) % 65_535) + 1)
+    messageIdProvider.deallocate(messageIdProvider.allocate()!);
+  expect(await outcomeOf(client.emit('a', new MqttRecord('next', { qos: 1 })))).toBe('done');
+  expect(broker.packets('publish').at(-1)!.messageId).toBe((first!.messageId! % 65_535) + 1);
+  broker.closeConnections();
+  expect(await stuck).toBe('done');
+});
+
 describe('a QoS 0 message whose User Properties no packet has room for', () => {
   it('fails alone', async () => {
     await using broker = await startStubBroker({ protocolVersion: 5 });

@@ -88,7 +88,8 @@ describe('enhanced authentication', () => {
   it('is gone through again on each connection, with fresh data of refreshCredentials', async () => {
     await using broker = await startChallenger();
     let calls = 0;
-    const refreshCredentials = () => ({ authenticationData: Buffer.from(`token ${++calls}`) });
+    const refreshCredentials = () =>
+      ++calls === 3 ? {} : { authenticationData: Buffer.from(`token ${calls}`) };
     const options = { ...optionsOf(broker, answerWith('secret')), refreshCredentials, reconnectPeriod: 5 };
     await using server = createServer(options);
     const listening = outcomeOf(listen(server));
@@ -97,6 +98,8 @@ describe('enhanced authentication', () => {
     broker.closeConnections();
     await authenticate(broker, 2);
     await until(() => server.unwrap().connected);
+    broker.closeConnections();
+    await authenticate(broker, 3);
     expect(
       broker
         .packets('connect')
@@ -107,6 +110,7 @@ describe('enhanced authentication', () => {
     ).toEqual([
       [authenticationMethod, 'token 1'],
       [authenticationMethod, 'token 2'],
+      [authenticationMethod, 'service'],
     ]);
   });
 

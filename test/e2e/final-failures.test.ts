@@ -58,6 +58,15 @@ describe('a session that another client takes over', () => {
     expect(logs.messages('log')).toHaveLength(3); // each has connected once
   });
 
+  it('ends what the first client listens to', async () => {
+    await using broker = await startAedes({ version: 5 });
+    await using first = await startClient(broker.url, session);
+    const outcome = outcomeOf(first.messages('news'));
+    await until(() => broker.subscribed().some(({ topic }) => topic === 'news'));
+    await using _second = await startClient(broker.url, session);
+    expect(await outcome).toMatchObject({ code: 'ERR_MQTT_CONNECTION', message: reason(broker.url) });
+  });
+
   it('is not left to a CONNECT of its own that was given up, and comes late; but to another client after it', async () => {
     await using broker = await startAedes({ version: 5 });
     await using proxy = await startTcpProxy(broker);
@@ -224,6 +233,18 @@ describe('a connection that was made, and is refused when it is made again', () 
       broker.closeConnections();
       await until(() => broker.connections.length === count && server.unwrap().connected);
     }
+  });
+
+  it('counts refusals in a row', async () => {
+    await using broker = await startStubBroker({
+      script: (connection) => {
+        if (connection === 1 || connection > 6) return accepted;
+        return connection % 2 === 1 ? { connect: 'close' } : refused(4, 5);
+      },
+    });
+    await using server = await startServer({ url: broker.url, reconnectPeriod: 1, maxConnectionAttempts: 2 });
+    broker.closeConnections();
+    await until(() => broker.connections.length === 7 && server.unwrap().connected);
   });
 
   it('for the credentials of a client is tried with its next message', async () => {

@@ -432,6 +432,23 @@ describe('a reply', () => {
   }
 });
 
+describe('a User Property', () => {
+  it('named "__proto__" does not reach a handler, whose merge would reach the prototype', async () => {
+    await using broker = await startStubBroker({ protocolVersion: 5 });
+    const names: string[][] = [];
+    const handle = (_: unknown, context: MqttContext) => names.push(Object.keys(context.getMetadata()));
+    await using _server = await startServer(
+      { url: broker.url, protocolVersion: 5 },
+      { events: { a: handle } },
+    );
+    const userProperties = JSON.parse('{"__proto__":["1","2"],"constructor":"3"}') as Record<string, string>;
+    broker.connection.publish('a', '1', { properties: { userProperties } });
+    broker.connection.publish('a', '1', { properties: { userProperties: { b: '1' } } });
+    await until(() => names.length === 2);
+    expect(names).toEqual([['constructor'], ['b']]);
+  });
+});
+
 describe('a Topic Filter', () => {
   it.each(['resubscribe', 'constructor', '__proto__', 'toString'])('may be "%s"', async (filter) => {
     await using broker = await startStubBroker();

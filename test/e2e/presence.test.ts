@@ -1,6 +1,7 @@
 import {
   ClientMqtt,
   ConfigurationError,
+  MqttRecord,
   ServerMqtt,
   type PresenceOptions,
   type ServerMqttOptions,
@@ -197,6 +198,41 @@ describe('the offline message', () => {
     }
     await closing;
     await until(() => broker.packets('disconnect').length === 1);
+  });
+
+  it('is said after all that waits for a free place, and takes none before', async () => {
+    const connect = { properties: { receiveMaximum: 1 } };
+    await using broker = await startStubBroker({
+      protocolVersion: 5,
+      script: { connect, publish: ({ topic }) => (topic === TOPIC ? 'answer' : 'ignore') },
+    });
+    const offline = { maxMessages: 1 };
+    const client = new ClientMqtt({ url: broker.url, protocolVersion: 5, presence, offline });
+    await client.connect();
+    await until(() => broker.packets('publish').length === 1);
+    await until(() => Object.keys(client.unwrap().outgoing).length === 0);
+    const outcomes = ['1', '2'].map((data) => outcomeOf(client.emit('a', new MqttRecord(data, { qos: 1 }))));
+    await until(() => broker.packets('publish').length === 2);
+    const closing = client.close();
+    for (const count of [2, 3]) {
+      await until(() => broker.packets('publish').length === count);
+      const { messageId } = broker.packets('publish').at(-1)!;
+      broker.connection.send({ cmd: 'puback', messageId: messageId! });
+    }
+    await closing;
+    expect(await Promise.all(outcomes)).toEqual(['done', 'done']);
+    const words = broker.packets('publish').map(({ payload }) => payload.toString());
+    expect(words).toEqual(['online', '1', '2', 'offline']);
+  });
+
+  it('is said with the QoS that the broker takes', async () => {
+    const connect = { properties: { maximumQoS: 0 } };
+    await using broker = await startStubBroker({ protocolVersion: 5, script: { connect } });
+    const options = { protocolVersion: 5, presence, maxQos: 'downgrade' } as const;
+    await using client = await startClient(broker.url, options);
+    await until(() => broker.packets('publish').length === 1);
+    await client.close();
+    expect(broker.packets('publish').map(({ qos }) => qos)).toEqual([0, 0]);
   });
 
   it('may be empty, which takes the retained one away', async () => {

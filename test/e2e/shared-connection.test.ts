@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { Controller, Inject, Injectable, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { ClientsModule, Payload, type ClientProxy } from '@nestjs/microservices';
@@ -7,6 +8,7 @@ import {
   ConfigurationError,
   ConnectionError,
   InjectMqttConnection,
+  jsonCodec,
   MqttConnection,
   MqttEventPattern,
   MqttMessagePattern,
@@ -14,12 +16,16 @@ import {
   ServerMqtt,
   SubscriptionError,
 } from '../../src/index.js';
+import { startAedes } from '../support/aedes-broker.js';
 import { describeOnBrokers, type Broker } from '../support/brokers.js';
 import { captureLogs, type CapturedLogs } from '../support/capture-logs.js';
 import { connectDevice } from '../support/device.js';
+import { freePort } from '../support/free-port.js';
 import { outcomeOf } from '../support/outcome-of.js';
+import { packetsOf } from '../support/packets.js';
 import { createServer, listen } from '../support/start-server.js';
 import { startTcpProxy } from '../support/tcp-proxy.js';
+import { createTemporaryFolder } from '../support/temporary-folder.js';
 import { until } from '../support/until.js';
 
 let logs: CapturedLogs;
@@ -97,10 +103,103 @@ describeOnBrokers('a shared connection', ({ protocolVersion, start }) => {
     await client.close();
   });
 
+  it('is not waited for by who closes it, and ends with the others', async () => {
+    const port = await freePort();
+    const connection = new MqttConnection({ url: `mqtt://127.0.0.1:${port}`, reconnectPeriod: 20 });
+    const server = createServer({ connection }, { events: { a: () => 1 } });
+    const [one, other] = [new ClientMqtt({ connection }), new ClientMqtt({ connection })];
+    const ended = [outcomeOf(one.connect()), outcomeOf(listen(server))];
+    const connected = other.connect();
+    await Promise.all([one.close(), server.close()]);
+    expect(await Promise.all(ended)).toEqual([expect.any(ConnectionError), expect.any(ConnectionError)]);
+
+    await using _broker = await startAedes({ version: 4, port });
+    await connected;
+    expect(connection.health().subscriptions.wanted).toBe(0);
+    await other.close();
+    expect(connection.health().status).toBe('closed');
+  });
+
+  it('that is lost is not waited for by who closes it', async () => {
+    await using proxy = await startTcpProxy(broker);
+    const connection = new MqttConnection({ url: proxy.url, protocolVersion, reconnectPeriod: 20 });
+    const [one, other] = [new ClientMqtt({ connection }), new ClientMqtt({ connection })];
+    await other.connect();
+    proxy.refuseConnections();
+    proxy.cut();
+    await until(() => connection.health().status !== 'connected');
+    const server = createServer({ connection }, { events: { a: () => 1 } });
+    const ended = [outcomeOf(listen(server)), outcomeOf(one.send('a', 1))];
+    await Promise.all([one.close(), server.close()]);
+    expect(await Promise.all(ended)).toEqual([expect.any(ConnectionError), expect.any(ConnectionError)]);
+    await other.close();
+    expect(connection.health().status).toBe('closed');
+  });
+
+  it('with an outbox is not opened for who has closed it', async () => {
+    await using folder = await createTemporaryFolder();
+    const outbox = { path: join(folder.path, 'outbox') };
+    const connection = new MqttConnection({ url: broker.url, protocolVersion, outbox });
+    const [one, other] = [new ClientMqtt({ connection }), new ClientMqtt({ connection })];
+    const connecting = other.connect();
+    const ended = outcomeOf(one.connect());
+    await one.close();
+    expect(await ended).toBeInstanceOf(ConnectionError);
+    await connecting;
+    await other.close();
+    expect(connection.health().status).toBe('closed');
+  });
+
+  it('keeps what a kept session brings for a server that does not listen', async () => {
+    const handled: unknown[] = [];
+    const waitingLines = () =>
+      logs.warnings().filter((line) => line.includes('waits for a server that does not listen')).length;
+    const share = () => {
+      const connection = new MqttConnection({
+        url: broker.url,
+        protocolVersion,
+        clientId: 'shared',
+        clean: false,
+        ...(protocolVersion === 5 && { properties: { sessionExpiryInterval: 60 } }),
+      });
+      const work = {
+        events: { 'work/a': (data: unknown) => handled.push(data) },
+        options: { qos: 1 },
+      } as const;
+      return {
+        connection,
+        client: new ClientMqtt({ connection }),
+        server: createServer({ connection }, work),
+      };
+    };
+    const before = waitingLines();
+    await using device = await connectDevice(broker.url);
+    const first = share();
+    await listen(first.server);
+    await first.client.connect();
+    await first.server.close();
+    await device.publish('work/a', '1', { qos: 1 });
+    await until(() => waitingLines() === before + 1);
+    await first.client.close();
+
+    const second = share();
+    await second.client.connect();
+    await until(() => waitingLines() === before + 2);
+    expect(handled).toEqual([]);
+    await listen(second.server);
+    await until(() => handled.length > 0);
+    expect(handled).toEqual([1]);
+    await second.client.close();
+    await second.server.close();
+  });
+
   it('refuses what is an option of the connection', () => {
     const connection = new MqttConnection({ url: broker.url });
     expect(() => new ClientMqtt({ connection, url: broker.url })).toThrow(ConfigurationError);
     expect(() => new ServerMqtt({ connection, clientId: 'a', clean: false })).toThrow(/clientId, clean/);
+    expect(() => new ClientMqtt({ connection, maxQos: 'downgrade' })).toThrow(/maxQos/);
+    expect(() => new ServerMqtt({ connection, connectTimeout: 5 })).toThrow(/connectTimeout/);
+    expect(() => new ServerMqtt({ connection, qos: 1, url: undefined })).not.toThrow();
     expect(() => new ServerMqtt({ connection: {} as MqttConnection })).toThrow(/must be an MqttConnection/);
   });
 
@@ -243,9 +342,26 @@ describeOnBrokers('subscriptions at run time', ({ kind, protocolVersion, start }
     ]);
     await subscription.unsubscribe();
     await device.publish('run/oslo/value', '2', { qos: 1 });
-    await device.publish('run/oslo/other', '2', { qos: 1 });
-    expect(seen).toHaveLength(2);
-    expect(server.health().subscriptions).toEqual({ granted: 0, wanted: 0 });
+    await server.subscribe('run/fence', (data) => seen.push(data), { qos: 1 });
+    await device.publish('run/fence', '"behind it"', { qos: 1 });
+    await until(() => seen.length > 2);
+    expect(seen.slice(2)).toEqual(['behind it']);
+    expect(server.health().subscriptions).toEqual({ granted: 1, wanted: 1 });
+  });
+
+  it('of a server leave to a handler what a wider one covered for a while', async () => {
+    const handled: unknown[] = [];
+    await using server = createServer(
+      { url: broker.url, protocolVersion },
+      { events: { 'wide/+': (data) => handled.push(data) } },
+    );
+    await listen(server);
+    const wider = await server.subscribe('wide/#', () => undefined);
+    await wider.unsubscribe();
+    await using device = await connectDevice(broker.url);
+    await device.publish('wide/a', '1', { qos: 1 });
+    await until(() => handled.length > 0);
+    expect(handled).toEqual([1]);
   });
 
   it('of a server are there again after a reconnect', async () => {
@@ -295,6 +411,27 @@ describeOnBrokers('subscriptions at run time', ({ kind, protocolVersion, start }
     await client.close();
   });
 
+  it('of a client give what a kept session has for them', async () => {
+    const session = {
+      url: broker.url,
+      protocolVersion,
+      clientId: 'listener',
+      clean: false,
+      ...(protocolVersion === 5 && { properties: { sessionExpiryInterval: 60 } }),
+    };
+    const before = new ClientMqtt(session);
+    before.messages('kept/a', { qos: 1 }).subscribe();
+    await until(() => before.health().subscriptions.granted === 1);
+    before.unwrap().stream.destroy();
+    await before.close();
+    await using device = await connectDevice(broker.url);
+    await device.publish('kept/a', '1', { qos: 1 });
+    const client = new ClientMqtt(session);
+    const { data } = await firstValueFrom(client.messages('kept/a', { qos: 1 }));
+    expect(data).toBe(1);
+    await client.close();
+  });
+
   it('of a client complete when it is closed', async () => {
     const client = new ClientMqtt({ url: broker.url, protocolVersion });
     const messages = lastValueFrom(client.messages('never').pipe(toArray()));
@@ -323,14 +460,23 @@ describeOnBrokers('subscriptions at run time', ({ kind, protocolVersion, start }
   );
 
   it('of a client reject what cannot be read, and let the observer decide', async () => {
-    const client = new ClientMqtt({ url: broker.url, protocolVersion });
+    await using proxy = await startTcpProxy(broker);
+    const client = new ClientMqtt({ url: proxy.url, protocolVersion, codec: jsonCodec });
+    const acknowledgements = () =>
+      packetsOf(proxy, protocolVersion).flatMap((packet) =>
+        packet.cmd === 'puback' && packet.direction === 'toBroker' ? [packet.reasonCode ?? 0] : [],
+      );
     const contexts: { acknowledge(): void }[] = [];
     client.messages('decide', { qos: 1, ack: 'manual' }).subscribe(({ context }) => contexts.push(context));
     await until(() => client.health().subscriptions.granted === 1);
     await using device = await connectDevice(broker.url);
     await device.publish('decide', '1', { qos: 1 });
     await until(() => contexts.length === 1);
+    expect(acknowledgements()).toEqual([]);
     contexts[0]!.acknowledge();
+    await device.publish('decide', 'no JSON', { qos: 1 });
+    await until(() => acknowledgements().length === 2);
+    expect([acknowledgements(), contexts.length]).toEqual([[0, protocolVersion === 5 ? 0x99 : 0], 1]);
     expect(() => client.messages('a/#/b')).toThrow(ConfigurationError);
     expect(() => client.messages('a', { ack: 'odd' as never })).toThrow(/ack must be/);
     await client.close();

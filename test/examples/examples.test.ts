@@ -6,7 +6,8 @@ import { describeWithMosquitto } from '../support/needs-mosquitto.js';
 const BUILD_DEADLINE_MS = 120_000;
 const DEADLINE_MS = 15_000;
 const needsMosquitto = ['operating', 'scale-out'];
-const names = readdirSync('examples').filter((name) => name !== 'demo'); // .ci/run runs it
+const all = readdirSync('examples');
+const names = all.filter((name) => !['demo', 'fleet'].includes(name)); // .ci/run and test/web run them
 
 const run = promisify(execFile);
 
@@ -27,12 +28,12 @@ for (const name of names) {
 
 it.each(['meters.module.ts', 'meters.test.ts'])('docs/testing.md shows %s as it is', (file) => {
   const code = readFileSync(`examples/testing/${file}`, 'utf8');
-  expect(readFileSync('docs/testing.md', 'utf8')).toContain(`\`\`\`ts\n${code}\`\`\`\n`);
+  expect(readFileSync('docs/testing.md', 'utf8')).toContain(`\`\`\`ts [${file}]\n${code}\`\`\`\n`);
 });
 
 it('every example is in the list of the README', () => {
   const readme = readFileSync('README.md', 'utf8');
-  expect(['demo', ...names].filter((name) => !readme.includes(`(examples/${name})`))).toEqual([]);
+  expect(all.filter((name) => !readme.includes(`(examples/${name})`))).toEqual([]);
 });
 
 /** The code block below "prints", with `…` for anything. */

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { setImmediate } from 'node:timers/promises';
+import { Logger } from '@nestjs/common';
 import type { IPublishPacket } from 'mqtt-packet';
 import type { MqttClient } from 'mqtt';
 import { InboundPublishes } from '../../../src/connection/inbound-publishes.js';
@@ -204,7 +205,7 @@ function packetOf(options: Partial<IPublishPacket> = {}): IPublishPacket {
 
 /** As MQTT.js calls it: `packetreceive` for each packet, `message` for each PUBLISH. */
 function createInbound(protocolVersion: 4 | 5 = 4) {
-  const inbound = new InboundPublishes();
+  const inbound = new InboundPublishes(new Logger());
   let stream: RecordedStream = createStream(protocolVersion);
   let read = 0;
   const publish = (options: Omit<Partial<IPublishPacket>, 'payload'> & { payload?: string } = {}) => {

@@ -24,6 +24,11 @@ describe('replyTopicRule', () => {
     expect(problem).toBe(allowed ? undefined : 'allowResponseTopic does not allow it');
   });
 
+  it('refuses a topic in which something could not be read', () => {
+    const problem = replyTopicRule({})(Buffer.from([0x61, 0xff]).toString());
+    expect(problem).toBe('it is not well-formed UTF-8 [MQTT-1.5.4-1]');
+  });
+
   it('takes an allowResponseTopic that throws for a refusal', () => {
     const allowResponseTopic = (): never => {
       throw new Error('no such client');

@@ -1,0 +1,2 @@
+/** The token of the service's client. */
+export const MQTT = Symbol('mqtt');
