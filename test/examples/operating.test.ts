@@ -31,9 +31,12 @@ describe('examples/operating', () => {
     expect(guide).toContain(`\`\`\`yaml\n${read(file)}\`\`\`\n`);
   });
 
-  it('docs/operating.md shows how the service is started as it is', () => {
-    expect(guide).toContain(`\`\`\`ts\n${read('serve.ts')}\`\`\`\n`);
-  });
+  it.each(['service.module.ts', 'create-service.ts', 'serve.ts'])(
+    'docs/operating.md shows %s as it is',
+    (file) => {
+      expect(guide).toContain(`\`\`\`ts [${file}]\n${read(file)}\`\`\`\n`);
+    },
+  );
 
   it.each([
     ['kubernetes.yaml', 10],
