@@ -23,10 +23,12 @@ export class Load {
 
   async run({ concurrency, durationMs }: RoundRequest): Promise<RoundReport> {
     const start = performance.now();
+    const usage = process.cpuUsage();
     const watch = setInterval(() => void this.#watch(), WATCH_MS); // one that rejects ends the process
     await Promise.all(Array.from({ length: concurrency }, () => this.#requestUntil(start + durationMs)));
     clearInterval(watch);
-    return this.#report(performance.now() - start - this.#silentMs);
+    const { user, system } = process.cpuUsage(usage);
+    return this.#report(performance.now() - start - this.#silentMs, user + system);
   }
 
   /** One after the other. */
@@ -57,7 +59,7 @@ export class Load {
     this.#silentMs += this.#answeredAt - silentSince;
   }
 
-  #report(elapsedMs: number): RoundReport {
+  #report(elapsedMs: number, cpuMicroseconds: number): RoundReport {
     const sorted = this.#latenciesMs.toSorted((a, b) => a - b);
     return {
       answered: sorted.length,
@@ -65,6 +67,7 @@ export class Load {
       requestsPerSecond: (sorted.length / elapsedMs) * 1000,
       p50Ms: percentile(sorted, 0.5),
       p99Ms: percentile(sorted, 0.99),
+      cpuMicroseconds: cpuMicroseconds / sorted.length,
     };
   }
 }

@@ -1,14 +1,13 @@
 // A child process, started with --expose-gc: weighs requests that wait for an answer.
-import { setImmediate } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import type { MqttClient } from 'mqtt';
+import { heapUsed } from '../support/heap-used.js';
 import { median } from '../support/median.js';
 import { connectRequester } from './connect-requester.js';
 import type { PendingReport, PendingSettings } from './protocol.js';
 
 const CYCLES = 3;
 const WARM_UP_CYCLES = 1;
-const COLLECTIONS = 4;
 const TOPIC = 'bench/unanswered';
 
 const { kind, url, requests } = JSON.parse(process.argv[2]!) as PendingSettings;
@@ -64,13 +63,4 @@ function publishes(client: MqttClient, expected: number): Promise<void> {
 /** The broker has read what was written before this. */
 async function answered(): Promise<void> {
   await requester.client?.publishAsync('bench/answered', '', { qos: 1 });
-}
-
-/** What is left when nothing more is found to be collected. */
-async function heapUsed(): Promise<number> {
-  for (let collection = 0; collection < COLLECTIONS; collection++) {
-    await setImmediate();
-    globalThis.gc!();
-  }
-  return process.memoryUsage().heapUsed;
 }

@@ -32,6 +32,13 @@ export interface RoundReport {
   /** The median, and what one request in a hundred takes longer than. */
   readonly p50Ms: number;
   readonly p99Ms: number;
+  /** Of each request that was answered, user and system. */
+  readonly cpuMicroseconds: number;
+}
+
+/** Sent by a responder: what it has taken since its start. */
+export interface UsageReport {
+  readonly cpuMicroseconds: number;
 }
 
 /** Whose pending requests are weighed; `proxy` is Nest's `ClientProxy` with a transport that does nothing. */

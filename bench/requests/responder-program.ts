@@ -1,8 +1,8 @@
-// A child process: answers requests with the sum of their numbers.
+// A child process: answers requests with the sum of their numbers, and says what CPU time it has taken when it is asked.
 import { Logger } from '@nestjs/common';
 import { listen } from '../support/listen.js';
 import { listenBuiltIn } from '../support/listen-built-in.js';
-import type { Numbers, PairSettings, Sum } from './protocol.js';
+import type { Numbers, PairSettings, Sum, UsageReport } from './protocol.js';
 import { setNoDelay } from './set-no-delay.js';
 
 const settings = JSON.parse(process.argv[2]!) as PairSettings;
@@ -11,7 +11,13 @@ const START = { bare, ours, 'built-in': builtIn };
 Logger.overrideLogger(['warn', 'error', 'fatal']);
 process.once('disconnect', () => process.exit());
 await START[settings.kind](settings);
-process.send!('ready');
+process.on('message', () => sendUsage());
+sendUsage();
+
+function sendUsage(): void {
+  const { user, system } = process.cpuUsage();
+  process.send!({ cpuMicroseconds: user + system } satisfies UsageReport);
+}
 
 async function bare({ url, topic }: PairSettings): Promise<void> {
   const { connectAsync } = await import('mqtt');

@@ -41,21 +41,20 @@ export class BenchProcess<Report> {
     this.#child.send(message);
   }
 
-  /** Lets it stand still until `resume()`. */
-  pause(): void {
+  /** Lets it stand still until `wait` has ended. */
+  async whilePaused(wait: () => Promise<void>): Promise<void> {
     this.#child.kill('SIGSTOP');
-  }
-
-  resume(): void {
+    await wait();
     this.#child.kill('SIGCONT');
   }
 
   async stop(): Promise<void> {
     if (this.#hasEnded) return;
     const exit = once(this.#child, 'exit');
-    this.#child.disconnect(); // it ends by itself, so that NODE_OPTIONS=--cpu-prof writes its profile
+    this.#child.disconnect(); // it ends by itself, so that `node --cpu-prof dist-examples/bench/main.js` gets its profile
     await exit;
   }
+
   get #hasEnded(): boolean {
     return this.#child.exitCode !== null || this.#child.signalCode !== null;
   }

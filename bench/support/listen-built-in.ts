@@ -1,9 +1,9 @@
 import type { ServerMqtt } from '@nestjs/microservices';
-import type { MqttClient } from 'mqtt';
 import { listen } from './listen.js';
+import { subscribed } from './subscribed.js';
 
-/** Nest's calls back when it is connected, and does not wait for its subscriptions: the broker answers them in order. */
+/** Nest's calls back when it is connected. */
 export async function listenBuiltIn(strategy: ServerMqtt): Promise<void> {
   await listen(strategy);
-  await strategy.unwrap<MqttClient>().subscribeAsync('bench/ready', { qos: 1 });
+  await subscribed(strategy.unwrap());
 }

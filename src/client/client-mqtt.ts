@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { ClientProxy, type MqttEvents, type ReadPacket, type WritePacket } from '@nestjs/microservices';
 import type { MqttClient } from 'mqtt';
-import { Observable, type Observer, type Unsubscribable } from 'rxjs';
+import { Observable, Subject, type Observer, type Unsubscribable } from 'rxjs';
 import type { BrokerConnection } from '../connection/broker-connection.js';
 import { connectionFor } from '../connection/connection-for.js';
 import { HealthReports } from '../connection/health-reports.js';
@@ -58,7 +58,8 @@ export class ClientMqtt extends ClientProxy<MqttEvents> {
     toResponse: (value) => this.serializeResponse(value) as unknown,
     toError: (error) => this.serializeError(error),
   };
-  #isEmitting = false;
+  /** How many events wait for the connection: none overtakes them. */
+  #unopened = 0;
 
   /** @throws {ConfigurationError} if an option is wrong */
   constructor(options: ClientMqttOptions = {}) {
@@ -102,6 +103,24 @@ export class ClientMqtt extends ClientProxy<MqttEvents> {
     return new Observable((observer: Observer<unknown>) =>
       this.#request(this.#toPacket(pattern, data), observer),
     ) as Observable<TResult>;
+  }
+
+  /**
+   * Publishes an event, whether it is subscribed to or not. Completes when the broker has acknowledged it (QoS 1 and 2) or it is
+   * written (QoS 0).
+   * @param data a value, or an `MqttRecord` of one
+   */
+  override emit<TResult = unknown, TInput = unknown>(pattern: unknown, data: TInput): Observable<TResult> {
+    if (isNil(pattern) || isNil(data)) return super.emit(pattern, data); // which fails
+    const outcome = new Subject<TResult>();
+    this.#emit(pattern, data).then(
+      () => {
+        outcome.next(undefined as TResult);
+        outcome.complete();
+      },
+      (error: unknown) => outcome.error(error),
+    );
+    return outcome.asObservable();
   }
 
   /**
@@ -171,20 +190,7 @@ export class ClientMqtt extends ClientProxy<MqttEvents> {
    * @throws {ConnectionError} if the broker cannot be reached or refuses the connection
    */
   override async connect(): Promise<void> {
-    const { closeCalls } = this.#reports;
-    if (this.#isEmitting) await this.#connection.begin(this.#requester);
-    else await this.#connection.open(this.#requester);
-    if (this.#reports.closeCalls === closeCalls) this.#reports.open();
-  }
-
-  /** With an outbox a message does not wait for the first connection in memory, but on disk. */
-  override emit<TResult = unknown, TInput = unknown>(pattern: unknown, data: TInput): Observable<TResult> {
-    this.#isEmitting = this.#connection.hasOutbox;
-    try {
-      return super.emit(pattern, data); // calls connect() at once
-    } finally {
-      this.#isEmitting = false;
-    }
+    await this.#report(this.#connection.open(this.#requester));
   }
 
   /** Disconnects; requests that wait for a reply fail with a {@link ConnectionError}, and their handlers are stopped. */
@@ -258,6 +264,32 @@ export class ClientMqtt extends ClientProxy<MqttEvents> {
     const call = this.#toCall(packet);
     const timeoutMs = call.options.timeoutMs ?? this.#timeoutMs;
     return this.#requester.request(call, new SendRequest(call.topic, timeoutMs, observer, this.#conversion));
+  }
+
+  async #emit(pattern: unknown, data: unknown): Promise<void> {
+    const packet = this.#toPacket(pattern, data);
+    if (!this.#connection.isOpenFor(this.#requester) || this.#unopened > 0) {
+      this.#unopened++;
+      try {
+        await this.#openToEmit();
+      } finally {
+        this.#unopened--; // in the same turn as what follows
+      }
+    }
+    await this.dispatchEvent(packet);
+  }
+
+  /** With an outbox a message does not wait for the first connection in memory, but on disk. */
+  async #openToEmit(): Promise<void> {
+    if (this.#connection.hasOutbox) await this.#report(this.#connection.begin(this.#requester));
+    else await this.connect();
+  }
+
+  /** From when the connection is there, unless the client is closed by then. */
+  async #report(opening: Promise<unknown>): Promise<void> {
+    const { closeCalls } = this.#reports;
+    await opening;
+    if (this.#reports.closeCalls === closeCalls) this.#reports.open();
   }
 
   /** As Nest's own, with what a dispatch hook attaches. */

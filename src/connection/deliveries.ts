@@ -23,11 +23,11 @@ interface Delivery {
 /** Gives each message to those whose interests it matches. */
 export class Deliveries {
   readonly #plan: SubscriptionPlan<Owned>;
-  readonly #bySubscription: ReadonlyMap<PlannedSubscription<Owned>, readonly Delivery[]>;
+  /** Known from the first message on: most of many subscriptions are quiet. */
+  readonly #bySubscription = new Map<PlannedSubscription<Owned>, readonly Delivery[]>();
 
   constructor(plan: SubscriptionPlan<Owned>) {
     this.#plan = plan;
-    this.#bySubscription = new Map(plan.identified.map((planned) => [planned, groupByOwner([planned])]));
   }
 
   /** Whether there was somebody to give it to. */
@@ -42,7 +42,16 @@ export class Deliveries {
   }
 
   #of(matched: readonly PlannedSubscription<Owned>[]): readonly Delivery[] {
-    return matched.length === 1 ? this.#bySubscription.get(matched[0]!)! : groupByOwner(matched);
+    return matched.length === 1 ? this.#ofOne(matched[0]!) : groupByOwner(matched);
+  }
+
+  #ofOne(planned: PlannedSubscription<Owned>): readonly Delivery[] {
+    let deliveries = this.#bySubscription.get(planned);
+    if (deliveries === undefined) {
+      deliveries = groupByOwner([planned]);
+      this.#bySubscription.set(planned, deliveries);
+    }
+    return deliveries;
   }
 }
 

@@ -96,8 +96,12 @@ function toBatches(requests: readonly SubscriptionRequest[], size: number): Subs
   const batches: SubscriptionRequest[][] = [];
   const open = new Map<string, SubscriptionRequest[]>();
   for (const request of requests) {
+    if (request.identifier !== undefined) {
+      batches.push([request]);
+      continue;
+    }
     const options = JSON.stringify({ ...request, filter: undefined });
-    const batch = request.identifier === undefined ? open.get(options) : undefined;
+    const batch = open.get(options);
     if (batch !== undefined && batch.length < size) batch.push(request);
     else {
       const started = [request];

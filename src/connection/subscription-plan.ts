@@ -19,6 +19,8 @@ export interface PlannedSubscription<T extends Interest> {
   readonly interests: readonly T[];
 }
 
+type CombinedRequest = Required<Omit<SubscriptionRequest, 'identifier'>>;
+
 /** What to subscribe to so that everybody gets each of its messages, and gets it once. */
 export class SubscriptionPlan<T extends Interest> {
   /** One for each filter, with an identifier of its own: for brokers that say which ones a PUBLISH matched. */
@@ -31,10 +33,10 @@ export class SubscriptionPlan<T extends Interest> {
     const identifiers = createIdentifiers([...groups.keys()]);
     this.identified = [...groups].map(([subscription, group]) => ({
       filter: group[0]!.filter,
-      request: {
-        ...combine(group.map((interest) => interest.subscription)),
-        identifier: identifiers.get(subscription)!,
-      },
+      request: identify(
+        combine(group.map((interest) => interest.subscription)),
+        identifiers.get(subscription)!,
+      ),
       interests: group,
     }));
     this.#byIdentifier = new Map(this.identified.map((planned) => [planned.request.identifier, planned]));
@@ -103,10 +105,15 @@ function groupBySubscription<T extends Interest>(interests: readonly T[]): Map<s
 }
 
 /** One subscription that gives each of these what it asks for. */
-function combine(
-  requests: readonly SubscriptionRequest[],
-  filter = requests[0]!.filter,
-): SubscriptionRequest {
+/** Without spreading it: each object of the result would have a hidden class of its own, which is larger than the object. */
+function identify(
+  { filter, qos, noLocal, retainAsPublished, retainHandling }: CombinedRequest,
+  identifier: number,
+): Required<SubscriptionRequest> {
+  return { filter, qos, noLocal, retainAsPublished, retainHandling, identifier };
+}
+
+function combine(requests: readonly SubscriptionRequest[], filter = requests[0]!.filter): CombinedRequest {
   const retainHandlings = requests.map((request) => request.retainHandling ?? 0);
   return {
     filter,

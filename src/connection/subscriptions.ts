@@ -170,8 +170,9 @@ export class Subscriptions {
   async #update(session: Session): Promise<void> {
     const missing = this.#missing(session);
     const possible = session.sharedSubscriptions ? missing : this.#refuseShared(missing);
-    const dispensable = possible.filter(({ filter }) => this.#isDispensable(filter));
-    const necessary = possible.filter((request) => !dispensable.includes(request));
+    const filters = this.#dispensable();
+    const dispensable = possible.filter(({ filter }) => filters.has(filter));
+    const necessary = possible.filter(({ filter }) => !filters.has(filter));
     const refusal = necessary.length > 0 ? await refusalOf(this.#subscribe(necessary)) : undefined;
     if (dispensable.length > 0) await this.#tryToSubscribe(dispensable);
     await this.#unsubscribe(session); // less may be wanted by now
@@ -207,10 +208,12 @@ export class Subscriptions {
     }
   }
 
-  /** Whether nobody fails without it. */
-  #isDispensable(subscription: string): boolean {
-    const { interests } = this.#plan.identified.find(({ request }) => request.filter === subscription)!;
-    return interests.every(({ interest }) => interest.onRefused !== undefined);
+  /** The filters without which nobody fails. */
+  #dispensable(): ReadonlySet<string> {
+    const planned = this.#plan.identified.filter(({ interests }) =>
+      interests.every(({ interest }) => interest.onRefused !== undefined),
+    );
+    return new Set(planned.map(({ request }) => request.filter));
   }
 
   /** Some brokers close the connection over a filter that is not allowed; a connection is not lost at the same point twice otherwise. */

@@ -28,7 +28,7 @@ export class Conclusion {
     this.#settings = settings;
   }
 
-  async draw(job: Job, outcome: Outcome, attempts: number): Promise<void> {
+  draw(job: Job, outcome: Outcome, attempts: number): Promise<void> | void {
     const { route, message, decide } = job;
     switch (outcome.kind) {
       case 'handled':

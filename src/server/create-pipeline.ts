@@ -7,8 +7,7 @@ import type { MqttRecordOptions } from '../message/mqtt-record.js';
 import { Conclusion } from './conclusion.js';
 import { Dispatcher } from './dispatcher.js';
 import type { HandlerRoute } from './handler-route.js';
-import { HandlerRunner } from './handler-runner.js';
-import type { MqttContext } from '../message/mqtt-context.js';
+import { HandlerRunner, type WithHooks } from './handler-runner.js';
 import { OpenRequests } from './open-requests.js';
 import { OutcomeLog } from './outcome-log.js';
 import { replyTopicRule } from './reply-topic-rule.js';
@@ -46,7 +45,7 @@ interface PipelineSettings {
     options: MqttRecordOptions,
   ) => Promise<PublishReceipt>;
   readonly normalizePattern: (pattern: unknown) => unknown;
-  readonly withHooks: (context: MqttContext, run: () => Promise<void>) => Promise<void>;
+  readonly hooks: () => WithHooks | undefined;
 }
 
 const MAX_QUEUED = 10_000;
@@ -54,8 +53,7 @@ const CLOSING = new RpcException({ status: 'error', message: 'The service is clo
 const CLOSING_REPLIES_MS = 1000;
 
 export function createPipeline(routes: readonly HandlerRoute[], settings: PipelineSettings): Pipeline {
-  const { options, publish, withHooks, normalizePattern, protocolVersion, keepsSession, connection } =
-    settings;
+  const { options, publish, hooks, normalizePattern, protocolVersion, keepsSession, connection } = settings;
   const { serializer, deserializer, userProperties, maxQueued = MAX_QUEUED } = options;
   const closing = new AbortController();
   const abandoned = new AbortController();
@@ -72,7 +70,7 @@ export function createPipeline(routes: readonly HandlerRoute[], settings: Pipeli
   });
   const requests = new OpenRequests({ responder, keepsSession });
   const runner = new HandlerRunner({
-    withHooks,
+    hooks,
     conclude: (job, outcome, attempts) => {
       if (job.route.kind === 'message') requests.endOf(job.incoming);
       return conclusion.draw(job, outcome, attempts);

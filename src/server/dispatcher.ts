@@ -1,16 +1,12 @@
 import type { ConnectionIdentity } from '../diagnostics/connection-identity.js';
-import { drops } from '../diagnostics/drop-event.js';
-import { handling } from '../diagnostics/trace-handling.js';
 import type { InboundMessage } from '../message/inbound-message.js';
 import { decodeCancellation } from '../message/cancellation.js';
 import { ACKNOWLEDGE, WITHHOLD } from '../message/decision.js';
 import type { HandlerRoute } from './handler-route.js';
 import type { HandlerRunner, Job } from './handler-runner.js';
+import { HandlerWork } from './handler-work.js';
 import { readIncoming, type Incoming, type IncomingSettings } from './incoming.js';
-import type { Reply } from '../message/reply.js';
 import { JointDecision } from '../message/joint-decision.js';
-import { BY_TOPIC } from './message-key.js';
-import { MqttContext } from '../message/mqtt-context.js';
 import type { OpenRequests } from './open-requests.js';
 import type { OutcomeLog } from './outcome-log.js';
 import type { Router } from './router.js';
@@ -26,8 +22,6 @@ interface DispatcherSettings extends IncomingSettings {
   readonly log: OutcomeLog;
   readonly connection: () => ConnectionIdentity;
 }
-
-const OVERLOADED: Reply = { kind: 'error', error: { status: 'error', message: 'The service is overloaded' } };
 
 /** Where a message goes: to each of its handlers, in the order that each asks for; and the broker's answer, when all decided. */
 export class Dispatcher {
@@ -71,12 +65,10 @@ export class Dispatcher {
     }
     const incoming = readIncoming(message, this.#settings);
     const decision = new JointDecision(handlers, message.settle);
-    const arrivedAt = handling.hasSubscribers ? performance.now() : undefined;
-    for (const route of events)
-      this.#submit({ route, message, incoming, decide: decision.vote(), arrivedAt });
+    for (const route of events) this.#submit(route, message, incoming, decision.vote());
     if (responder === undefined) return;
     const opened = this.#open(responder, incoming, message);
-    this.#submit({ route: responder, message, incoming: opened, decide: decision.vote(), arrivedAt });
+    this.#submit(responder, message, opened, decision.vote());
   }
 
   /** From here on the request can be cancelled. */
@@ -92,46 +84,16 @@ export class Dispatcher {
     return incoming instanceof Promise ? incoming.then(open) : open(incoming);
   }
 
-  #submit(job: Job): void {
-    const { route, message } = job;
-    if (route.ack === 'receipt') job.decide(ACKNOWLEDGE);
-    const { runner, queue } = this.#settings;
-    const droppable = message.packet.qos === 0;
-    let key: string | undefined;
-    let run = (): Promise<void> => runner.run(job);
-    try {
-      key = keyOf(route, message);
-    } catch (error) {
-      run = () => runner.fail(job, error); // the user's function that gives the key
-    }
-    queue.submit(route.lane, { key, droppable, run, drop: () => this.#drop(job) });
+  #submit(
+    route: HandlerRoute,
+    message: InboundMessage,
+    incoming: Incoming | Promise<Incoming>,
+    decide: Job['decide'],
+  ): void {
+    if (route.ack === 'receipt') decide(ACKNOWLEDGE);
+    this.#settings.queue.submit(
+      route.lane,
+      new HandlerWork(this.#settings, route, message, incoming, decide),
+    );
   }
-
-  #drop(job: Job): void {
-    const { message, decide, route } = job;
-    const wasTold = route.kind === 'message' && this.#refuse(job);
-    if (decide(WITHHOLD) && message.packet.qos > 0) return; // the broker still has it
-    if (wasTold) return;
-    this.#settings.log.dropped(message);
-    if (drops.hasSubscribers) this.#tellOfDrop(job);
-  }
-
-  #tellOfDrop({ message: { topic, packet }, route }: Job): void {
-    const connection = this.#settings.connection();
-    drops.publish({ connection, topic, qos: packet.qos, handler: route.name, filter: route.filter.template });
-  }
-
-  /** A requester should not wait for what will never come. Whether it knows already. */
-  #refuse({ incoming, message }: Job): boolean {
-    const request = incoming instanceof Promise ? undefined : incoming.request;
-    const wasTold = request?.stopped === 'closed';
-    if (message.packet.qos === 0) request?.close(OVERLOADED).catch(() => undefined); // nothing is left to try
-    this.#settings.requests.endOf(incoming);
-    return wasTold;
-  }
-}
-
-function keyOf({ key, filter }: HandlerRoute, { topic, packet }: InboundMessage): string | undefined {
-  if (key === undefined) return undefined;
-  return key === BY_TOPIC ? topic : key(new MqttContext([topic, packet], { filter }));
 }

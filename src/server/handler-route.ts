@@ -67,8 +67,8 @@ export function toRoute(registered: RegisteredHandler, defaults: ServerMqttOptio
 }
 
 function describe({ pattern, isEventHandler, extras }: RegisteredHandler): string {
-  const decorator = `@${isEventHandler ? 'EventPattern' : 'MessagePattern'}(${JSON.stringify(pattern)})`;
-  return extras[HANDLER_NAME] ?? decorator;
+  const decorator = isEventHandler ? '@EventPattern' : '@MessagePattern';
+  return extras[HANDLER_NAME] ?? [decorator, '(', JSON.stringify(pattern), ')'].join(''); // kept in one piece, unlike a template
 }
 
 function toFilter(pattern: unknown, shared: string | false | undefined): TopicFilter {

@@ -30,9 +30,12 @@ export interface Job {
   readonly arrivedAt: number | undefined;
 }
 
+/** Wraps a run in Nest's processing hooks. */
+export type WithHooks = (context: MqttContext, run: () => Promise<void>) => Promise<void>;
+
 interface RunnerSettings {
-  /** Wraps a run in Nest's processing hooks. */
-  readonly withHooks: (context: MqttContext, run: () => Promise<void>) => Promise<void>;
+  /** `undefined` while there are none, which spares each run two promises. */
+  readonly hooks: () => WithHooks | undefined;
   /** What follows from the outcome of the last run. */
   readonly conclude: (job: Job, outcome: Outcome, attempts: number) => Promise<void> | void;
   /** Aborts when the server closes without waiting any longer. */
@@ -158,11 +161,16 @@ export class HandlerRunner {
     request: OpenRequest | undefined,
   ): Promise<Outcome> {
     try {
-      await this.#settings.withHooks(context, async () => {
-        const result: unknown = await job.route.handle(data, context);
-        if (request !== undefined) await answerWith(result, request);
-        else if (isObservable(result)) await lastValueFrom(result, { defaultValue: undefined });
-      });
+      const withHooks = this.#settings.hooks();
+      if (withHooks === undefined) {
+        const end = endOf(await job.route.handle(data, context), request);
+        if (end !== undefined) await end;
+      } else {
+        await withHooks(
+          context,
+          async () => void (await endOf(await job.route.handle(data, context), request)),
+        );
+      }
       return request?.stopped === 'left' ? { kind: 'left' } : { kind: 'handled' };
     } catch (error) {
       if (request !== undefined) return answerFailure(error, request);
@@ -206,6 +214,12 @@ export class HandlerRunner {
 async function undecodable(error: unknown, request: OpenRequest | undefined): Promise<Outcome> {
   await request?.answer({ kind: 'error', error: toUnreadableReply(error) }).catch(() => undefined);
   return { kind: 'undecodable', error };
+}
+
+/** What is to be waited for after the handler itself. */
+function endOf(result: unknown, request: OpenRequest | undefined): Promise<unknown> | undefined {
+  if (request !== undefined) return answerWith(result, request);
+  return isObservable(result) ? lastValueFrom(result, { defaultValue: undefined }) : undefined;
 }
 
 function answerWith(result: unknown, request: OpenRequest): Promise<void> {

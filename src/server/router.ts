@@ -10,13 +10,15 @@ export interface Destinations {
 
 /** Finds the handlers of a PUBLISH among those of the subscriptions that it came for. */
 export class Router {
+  /** Of the message handlers, in the order of registration. */
   readonly #order: ReadonlyMap<HandlerRoute, number>;
   readonly #responders = new TopicTrie<HandlerRoute>();
 
   /** @param routes all of them, in the order of registration */
   constructor(routes: readonly HandlerRoute[]) {
-    this.#order = new Map(routes.map((route, index) => [route, index]));
-    for (const route of routes) if (!isEvent(route)) this.#responders.add(route.filter.levels, route);
+    const responders = routes.filter((route) => !isEvent(route));
+    this.#order = new Map(responders.map((route, index) => [route, index]));
+    for (const route of responders) this.#responders.add(route.filter.levels, route);
   }
 
   route(topic: string, routes: readonly HandlerRoute[]): Destinations {

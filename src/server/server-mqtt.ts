@@ -18,6 +18,7 @@ import { createPipeline, type Pipeline } from './create-pipeline.js';
 import { cancellationRoute } from './cancellations.js';
 import { checkConcurrency, toRoute, type HandlerRoute, type RegisteredHandler } from './handler-route.js';
 import type { MqttContext } from '../message/mqtt-context.js';
+import type { WithHooks } from './handler-runner.js';
 import { replyTopicRule } from './reply-topic-rule.js';
 import type { MqttHandlerOptions } from './handler-options.js';
 import type { RuntimeSubscription } from './runtime-subscription.js';
@@ -197,7 +198,7 @@ export class ServerMqtt extends Server<MqttEvents, MqttStatus> implements Custom
       connection: () => this.#connection.identity,
       publish: (topic, payload, options) => this.#connection.publish(topic, payload, options),
       normalizePattern: (pattern) => this.normalizePattern(pattern as string),
-      withHooks: (context, run) => this.#withHooks(context, run),
+      hooks: () => this.#hooks(),
     });
     this.#connection.subscriptions.forget(this.#routes);
     this.#routes = routes;
@@ -268,17 +269,18 @@ export class ServerMqtt extends Server<MqttEvents, MqttStatus> implements Custom
     }
   }
 
-  #withHooks(context: MqttContext, run: () => Promise<void>): Promise<void> {
+  #hooks(): WithHooks | undefined {
     const start = this.onProcessingStartHook as typeof this.onProcessingStartHook | undefined; // since Nest 11.1.6
     if (start === undefined || (start === this.#noHook && this.onProcessingEndHook === undefined))
-      return run();
-    return new Promise((resolve, reject) => {
-      const done = async (): Promise<void> => {
-        await run().then(resolve, reject);
-        this.#endProcessing(context);
-      };
-      Promise.resolve(start(this.transportId, context, done)).catch(reject);
-    });
+      return undefined;
+    return (context, run) =>
+      new Promise((resolve, reject) => {
+        const done = async (): Promise<void> => {
+          await run().then(resolve, reject);
+          this.#endProcessing(context);
+        };
+        Promise.resolve(start(this.transportId, context, done)).catch(reject);
+      });
   }
 }
 

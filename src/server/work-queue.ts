@@ -17,10 +17,10 @@ interface Task {
   readonly work: Work;
   readonly lane: Lane;
   /** Where it waits: for its key, or for its lane and the queue. */
-  waiting:
-    { readonly list: LinkedList<Task>; readonly link: Link<Task>; readonly among: Link<Task> } | undefined;
-  /** Among those that may be dropped. */
-  droppable: Link<Task> | undefined;
+  list: LinkedList<Task> | undefined;
+  link: Link<Task> | undefined;
+  /** Among all that may be dropped, or all that may not, in the order of the calls. */
+  among: Link<Task> | undefined;
 }
 
 /** `busy` without anything behind it; `idle` keys are forgotten together: a `Map` whose entries come and go is costly. */
@@ -33,13 +33,23 @@ export class Lane {
   running = 0;
   /** Work whose key is free, and which waits for a place to run. */
   readonly ready = new LinkedList<Task>();
-  /** The keys of what runs or is ready, with what waits behind it. */
-  keys = new Map<string, KeyState>();
   /** How many of the keys are idle. */
   idleKeys = 0;
+  /** There may be many handlers, of which most are quiet. */
+  #keys: Map<string, KeyState> | undefined;
 
   /** @param concurrency how much of it runs at once */
   constructor(readonly concurrency: number) {}
+
+  /** The keys of what runs or is ready, with what waits behind it. */
+  get keys(): Map<string, KeyState> {
+    return (this.#keys ??= new Map());
+  }
+
+  forgetIdleKeys(): void {
+    this.#keys = new Map([...this.keys].filter(([, state]) => state !== 'idle'));
+    this.idleKeys = 0;
+  }
 }
 
 interface WorkQueueSettings {
@@ -53,7 +63,7 @@ interface WorkQueueSettings {
 export class WorkQueue {
   readonly #settings: WorkQueueSettings;
   readonly #readyLanes = new Set<Lane>();
-  readonly #waiting = new LinkedList<Task>();
+  readonly #held = new LinkedList<Task>();
   readonly #droppable = new LinkedList<Task>();
   readonly #idleListeners: (() => void)[] = [];
   #running = 0;
@@ -67,30 +77,28 @@ export class WorkQueue {
   }
 
   get waiting(): number {
-    return this.#waiting.size;
+    return this.#held.size + this.#droppable.size;
   }
 
   submit(lane: Lane, work: Work): void {
-    const task: Task = { work, lane, waiting: undefined, droppable: undefined };
+    const task: Task = { work, lane, list: undefined, link: undefined, among: undefined };
     if (this.#takeKey(task)) this.#startOrWait(task);
-    if (task.waiting !== undefined && work.droppable) {
-      task.droppable = this.#droppable.push(task);
-      if (this.#droppable.size > this.#settings.maxQueued) this.#drop(this.#droppable.first!.value);
-    }
+    if (this.#droppable.size > this.#settings.maxQueued) this.#drop(this.#droppable.first!.value);
   }
 
   /** Resolves when nothing runs or waits. */
   idle(): Promise<void> {
-    if (this.#running + this.#waiting.size === 0) return Promise.resolve();
+    if (this.#running + this.waiting === 0) return Promise.resolve();
     return new Promise((resolve) => this.#idleListeners.push(resolve));
   }
 
   /** Drops all that waits, whether it may be dropped or not. */
   clear(): void {
-    for (let task = this.#waiting.first?.value; task !== undefined; task = this.#waiting.first?.value) {
-      this.#leave(task);
-      if (task.droppable !== undefined) this.#droppable.remove(task.droppable);
-      task.work.drop();
+    for (const all of [this.#held, this.#droppable]) {
+      for (let task = all.first?.value; task !== undefined; task = all.first?.value) {
+        this.#leave(task);
+        task.work.drop();
+      }
     }
   }
 
@@ -112,29 +120,38 @@ export class WorkQueue {
 
   #startOrWait(task: Task): void {
     if (this.#hasPlace(task.lane)) this.#start(task);
-    else {
-      this.#wait(task, task.lane.ready);
-      this.#readyLanes.add(task.lane);
-    }
+    else this.#waitForPlace(task);
   }
 
   #hasPlace(lane: Lane): boolean {
     return lane.running < lane.concurrency && this.#running < this.#settings.concurrency;
   }
 
+  #waitForPlace(task: Task): void {
+    this.#wait(task, task.lane.ready);
+    this.#readyLanes.add(task.lane);
+  }
+
+  /** Keeps its place among all that wait if it has waited elsewhere before. */
   #wait(task: Task, list: LinkedList<Task>): void {
-    task.waiting = { list, link: list.push(task), among: this.#waiting.push(task) };
+    task.list?.remove(task.link!);
+    task.list = list;
+    task.link = list.push(task);
+    task.among ??= this.#others(task).push(task);
   }
 
   #leave(task: Task): void {
-    if (task.waiting === undefined) return;
-    task.waiting.list.remove(task.waiting.link);
-    this.#waiting.remove(task.waiting.among);
-    task.waiting = undefined;
+    if (task.list === undefined) return;
+    task.list.remove(task.link!);
+    this.#others(task).remove(task.among!);
+    task.list = task.link = task.among = undefined;
+  }
+
+  #others({ work }: Task): LinkedList<Task> {
+    return work.droppable ? this.#droppable : this.#held;
   }
 
   #start(task: Task): void {
-    if (task.droppable !== undefined) this.#droppable.remove(task.droppable);
     this.#running++;
     task.lane.running++;
     const end = () => this.#end(task);
@@ -142,32 +159,34 @@ export class WorkQueue {
     void scope.runInAsyncScope(() => task.work.run()).then(end, end); // one that rejects has reported it
   }
 
-  #end(task: Task): void {
+  #end({ lane, work: { key } }: Task): void {
     this.#running--;
-    task.lane.running--;
-    this.#passKeyOn(task);
-    if (task.lane.ready.size > 0) this.#readyLanes.add(task.lane);
+    lane.running--;
+    const next = key === undefined ? undefined : this.#passKeyOn(lane, key);
+    if (lane.ready.size > 0) this.#readyLanes.add(lane);
+    if (next !== undefined) this.#continue(next);
     this.#startReady();
-    if (this.#running + this.#waiting.size === 0)
-      for (const resolve of this.#idleListeners.splice(0)) resolve();
+    if (this.#running + this.waiting === 0) for (const resolve of this.#idleListeners.splice(0)) resolve();
   }
 
-  /** The next one with the same key becomes ready. */
-  #passKeyOn({ lane, work: { key } }: Task): void {
-    if (key === undefined) return;
-    const state = lane.keys.get(key);
-    const next = state instanceof LinkedList ? state.first?.value : undefined;
-    if (next === undefined) {
-      lane.keys.set(key, 'idle');
-      if (++lane.idleKeys > MAX_IDLE_KEYS) {
-        lane.keys = new Map([...lane.keys].filter(([, other]) => other !== 'idle'));
-        lane.idleKeys = 0;
-      }
+  /** At once where nothing has waited for the place that is free now. */
+  #continue(task: Task): void {
+    if (this.#readyLanes.size > 0) {
+      this.#waitForPlace(task);
       return;
     }
-    this.#leave(next);
-    this.#wait(next, lane.ready);
-    this.#readyLanes.add(lane);
+    this.#leave(task);
+    this.#start(task);
+  }
+
+  /** The next one with the same key. */
+  #passKeyOn(lane: Lane, key: string): Task | undefined {
+    const state = lane.keys.get(key);
+    const next = state instanceof LinkedList ? state.first?.value : undefined;
+    if (next !== undefined) return next;
+    lane.keys.set(key, 'idle');
+    if (++lane.idleKeys > MAX_IDLE_KEYS) lane.forgetIdleKeys();
+    return undefined;
   }
 
   /** One of each lane in turn, so that a busy handler does not starve the others. */
@@ -184,10 +203,12 @@ export class WorkQueue {
   }
 
   #drop(task: Task): void {
-    const wasReady = task.waiting?.list === task.lane.ready;
+    const { lane, work } = task;
+    const wasReady = task.list === lane.ready;
     this.#leave(task);
-    if (task.droppable !== undefined) this.#droppable.remove(task.droppable);
-    task.work.drop();
-    if (wasReady) this.#passKeyOn(task);
+    work.drop();
+    if (!wasReady || work.key === undefined) return;
+    const next = this.#passKeyOn(lane, work.key);
+    if (next !== undefined) this.#waitForPlace(next);
   }
 }

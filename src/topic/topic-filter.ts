@@ -26,8 +26,6 @@ export class TopicFilter {
   /** Its levels as they go on the wire, named levels as wildcards, without `$share/group`. */
   readonly levels: readonly string[];
   readonly shareName: string | undefined;
-  /** Sorts filters that match the same topic: the most specific one first (a literal before `+` before `#`). */
-  readonly specificity: string;
   readonly #names: readonly NamedLevel[];
 
   private constructor(source: string, levels: readonly string[], shareName: string | undefined) {
@@ -36,7 +34,6 @@ export class TopicFilter {
     this.shareName = shareName;
     this.#names = namedLevels(levels);
     this.levels = isTemplate(levels) ? levels.map(toWildcard) : levels;
-    this.specificity = this.levels.map((level) => (level === '#' ? 2 : level === '+' ? 1 : 0)).join('');
   }
 
   /** @throws {ConfigurationError} naming the filter and the rule that it breaks */
@@ -68,6 +65,11 @@ export class TopicFilter {
     return TopicFilter.parse(`${SHARE_PREFIX}${shareName}/${splitShare(this.source).filter}`);
   }
 
+  /** Sorts filters that match the same topic: the most specific one first (a literal before `+` before `#`). */
+  get specificity(): string {
+    return this.levels.map((level) => (level === '#' ? 2 : level === '+' ? 1 : 0)).join('');
+  }
+
   /** The names of its named levels. */
   get names(): readonly string[] {
     return this.#names.map(({ name }) => name);
@@ -77,11 +79,12 @@ export class TopicFilter {
   capture(topic: string): TopicParams {
     if (this.#names.length === 0) return {};
     const levels = topic.split('/');
-    return Object.fromEntries(
-      this.#names
-        .filter(({ index }) => index < levels.length)
-        .map(({ name, index, rest }) => [name, rest ? levels.slice(index).join('/') : levels[index]!]),
-    );
+    let params: TopicParams = {};
+    for (const { name, index, rest } of this.#names) {
+      if (index >= levels.length) continue;
+      params = { ...params, [name]: rest ? levels.slice(index).join('/') : levels[index]! };
+    }
+    return params;
   }
 
   /** Whether every topic that `other` matches is matched by this filter too. */

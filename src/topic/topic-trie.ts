@@ -24,21 +24,26 @@ export class TopicTrie<T> {
     const multi = levels.at(-1) === '#';
     let node = this.#root;
     for (const level of multi ? levels.slice(0, -1) : levels) node = child(node, level);
-    if (multi) (node.multi ??= []).push(value);
-    else (node.values ??= []).push(value);
+    if (multi) node.multi = append(node.multi, value);
+    else node.values = append(node.values, value);
   }
 
   /** The values of the filters that match a Topic Name. */
   match(topic: string): T[] {
-    const found: T[] = [];
-    collectMatches(this.#root, topic.split('/'), 0, found);
-    return found;
+    return collectMatches(this.#root, topic, 0, undefined) ?? [];
   }
 
   /** The values of the filters that have a topic in common with the filter of these levels. */
   *overlapping(levels: readonly string[]): Generator<T, void> {
     yield* overlaps(this.#root, levels, 0);
   }
+}
+
+/** A list of one has room for one: pushing to an empty one would make room for 17. */
+function append<T>(values: T[] | undefined, value: T): T[] {
+  if (values === undefined) return [value];
+  values.push(value);
+  return values;
 }
 
 function createNode<T>(): Node<T> {
@@ -68,16 +73,39 @@ function literalChild<T>(node: Node<T>, level: string): Node<T> | undefined {
   return node.literal === level ? node.literalNode : node.literals?.get(level);
 }
 
-function collectMatches<T>(node: Node<T>, levels: readonly string[], index: number, found: T[]): void {
-  const wildcards = index > 0 || !levels[0]!.startsWith('$'); // [MQTT-4.7.2-1]
-  if (wildcards && node.multi !== undefined) found.push(...node.multi);
-  if (index === levels.length) {
-    if (node.values !== undefined) found.push(...node.values);
-    return;
-  }
-  const literal = literalChild(node, levels[index]!);
-  if (literal !== undefined) collectMatches(literal, levels, index + 1, found);
-  if (wildcards && node.single !== undefined) collectMatches(node.single, levels, index + 1, found);
+/**
+ * Costs no string for a level, most of which are wildcards or known by their only neighbour.
+ * @param start where the level begins; behind the end of the topic if there is none left
+ */
+function collectMatches<T>(
+  node: Node<T>,
+  topic: string,
+  start: number,
+  found: T[] | undefined,
+): T[] | undefined {
+  const wildcards = start > 0 || !topic.startsWith('$'); // [MQTT-4.7.2-1]
+  let all = wildcards && node.multi !== undefined ? join(found, node.multi) : found;
+  if (start > topic.length) return node.values === undefined ? all : join(all, node.values);
+  const slash = topic.indexOf('/', start);
+  const end = slash < 0 ? topic.length : slash;
+  const literal = literalAt(node, topic, start, end);
+  if (literal !== undefined) all = collectMatches(literal, topic, end + 1, all);
+  if (wildcards && node.single !== undefined) all = collectMatches(node.single, topic, end + 1, all);
+  return all;
+}
+
+function literalAt<T>(node: Node<T>, topic: string, start: number, end: number): Node<T> | undefined {
+  const { literal } = node;
+  if (literal === undefined) return undefined;
+  if (literal.length === end - start && topic.startsWith(literal, start)) return node.literalNode;
+  return node.literals?.get(topic.slice(start, end));
+}
+
+/** Most topics have one match: no list that has room for more. */
+function join<T>(found: T[] | undefined, more: readonly T[]): T[] {
+  if (found === undefined) return [...more];
+  found.push(...more);
+  return found;
 }
 
 function* overlaps<T>(node: Node<T>, levels: readonly string[], index: number): Generator<T, void> {

@@ -79,6 +79,32 @@ describeOnBrokers('a client', ({ protocolVersion, start }) => {
     expect((await device.next('a')).payload.toString()).toBe('1');
   });
 
+  it('publishes in the order of emit() what had to wait for the connection, and what comes after', async () => {
+    await using broker = await start();
+    using _logs = captureLogs();
+    await using device = await connectDevice(broker.url);
+    await device.subscribe('a');
+    const client = new ClientMqtt({ url: broker.url, protocolVersion });
+    const connected = client.connect();
+    client.emit('a', 1);
+    await connected;
+    client.emit('a', 2);
+    await until(() => device.received.length === 2);
+    expect(device.received.map(({ payload }) => payload.toString())).toEqual(['1', '2']);
+    await client.close();
+  });
+
+  it('publishes what the data is when emit() is called', async () => {
+    await using broker = await start();
+    await using client = await startClient(broker.url, { protocolVersion });
+    await using device = await connectDevice(broker.url);
+    await device.subscribe('a');
+    const data = { reading: 1 };
+    client.emit('a', data);
+    data.reading = 2;
+    expect((await device.next('a')).payload.toString()).toBe('{"reading":1}');
+  });
+
   it('fails requests that wait when it is closed', async () => {
     await using broker = await start();
     await using _app = await startApp({

@@ -130,7 +130,7 @@ function createDispatcher(
       if (pattern === 'throw') throw new RangeError('Maximum call stack size exceeded');
       return pattern;
     },
-    withHooks: (_, run) => run(),
+    hooks: () => undefined,
   });
   /** The decisions on one message. */
   const dispatch = (topic: string, payload = '1', qos: 0 | 1 | 2 = 1) => {

@@ -1,7 +1,7 @@
 import { Observable, of, throwError } from 'rxjs';
 import { WITHHOLD, type Decision } from '../../../src/message/decision.js';
 import type { MqttHandlerOptions } from '../../../src/server/handler-options.js';
-import { HandlerRunner, type Job } from '../../../src/server/handler-runner.js';
+import { HandlerRunner, type Job, type WithHooks } from '../../../src/server/handler-runner.js';
 import { FatalError } from '../../../src/server/failure-errors.js';
 import type { MqttContext } from '../../../src/message/mqtt-context.js';
 import type { Outcome } from '../../../src/server/outcome.js';
@@ -157,7 +157,7 @@ describe('HandlerRunner', () => {
 
 interface RunnerSetup {
   readonly kind?: 'event' | 'message';
-  readonly withHooks?: (context: MqttContext, run: () => Promise<void>) => Promise<void>;
+  readonly withHooks?: WithHooks;
   readonly publish?: (topic: string, payload: Buffer | string) => Promise<PublishReceipt>;
 }
 
@@ -180,7 +180,7 @@ function createRunner({ kind = 'event', withHooks, publish }: RunnerSetup = {}) 
   const requests = new OpenRequests({ responder, keepsSession: true });
   const runner = new HandlerRunner({
     lifetime: new AbortController(),
-    withHooks: withHooks ?? ((_, run) => run()),
+    hooks: () => withHooks,
     conclude: (_, outcome, attempts) => void conclusions.push({ outcome, attempts }),
     closing: closing.signal,
     keepsSession: true,
