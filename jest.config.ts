@@ -13,6 +13,8 @@ const config: Config = {
   moduleNameMapper: {
     '^(\\.{1,2}/.*)\\.js$': '$1',
     '^nestjs-mqtt$': '<rootDir>/src/index.ts',
+    '^nestjs-mqtt/health$': '<rootDir>/src/health/index.ts',
+    '^nestjs-mqtt/opentelemetry$': '<rootDir>/src/opentelemetry/index.ts',
     '^nestjs-mqtt/testing$': '<rootDir>/src/testing/index.ts',
   },
 };

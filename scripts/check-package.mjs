@@ -14,6 +14,17 @@ const consumers = {
   '.': `import { ClientMqtt, ServerMqtt } from '${manifest.name}';
 export const both = [new ServerMqtt({ url: 'mqtt://localhost' }), new ClientMqtt({ url: 'mqtt://localhost' })];
 `,
+  './health': `import type { HealthIndicatorFunction, HealthIndicatorService } from '@nestjs/terminus';
+import { MqttConnection } from '${manifest.name}';
+import { MqttHealthIndicator } from '${manifest.name}/health';
+declare const indicators: HealthIndicatorService;
+export const check: HealthIndicatorFunction = () =>
+  new MqttHealthIndicator(indicators).isReady('mqtt', new MqttConnection());
+`,
+  './opentelemetry': `import { MqttInstrumentation, type MqttInstrumentationConfig } from '${manifest.name}/opentelemetry';
+const config: MqttInstrumentationConfig = { destinationTemplate: (topic) => topic.split('/')[0] };
+new MqttInstrumentation(config).disable();
+`,
   './testing': `import { createMqttTestingApp, MqttTestBroker } from '${manifest.name}/testing';
 await using broker = await MqttTestBroker.start();
 await using service = await createMqttTestingApp({ broker });

@@ -10,7 +10,9 @@ import { startMosquitto } from './start-mosquitto.mjs';
 /** The variables that examples read, and the brokers that they get without --url. */
 const brokersOf = {
   hybrid: { MQTT_URL: startAedes, CLOUD_URL: startAedes },
-  'scale-out': { MQTT_URL: startMosquitto }, // Aedes has no Shared Subscriptions
+  // Aedes has no Shared Subscriptions
+  operating: { MQTT_URL: startMosquitto },
+  'scale-out': { MQTT_URL: startMosquitto },
 };
 const oneBroker = { MQTT_URL: startAedes };
 

@@ -16,7 +16,7 @@ cd "$copy"
 quiet=(--prefer-offline --no-audit --no-fund --loglevel error)
 npm ci "${quiet[@]}"
 npm install --no-save "${quiet[@]}" \
-  @nestjs/{common,core,microservices,platform-express,testing}@11
+  @nestjs/{common,core,microservices,platform-express,terminus,testing}@11
 echo "Nest $(node -p "require('@nestjs/microservices/package.json').version")"
 
 npm run -s types

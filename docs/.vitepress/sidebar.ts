@@ -8,7 +8,7 @@ const docs = join(import.meta.dirname, '..');
 const groups: Readonly<Record<string, readonly string[]>> = {
   Start: ['getting-started', 'migration-from-nest', 'migration-from-nest-mqtt'],
   Guide: ['topics', 'payloads', 'delivery', 'requests', 'publishing', 'connection', 'testing'],
-  Production: ['operating', 'diagnostics', 'security', 'brokers', 'interop', 'benchmarks'],
+  Production: ['operating', 'opentelemetry', 'diagnostics', 'security', 'brokers', 'interop', 'benchmarks'],
   Reference: ['options', 'wire'],
 };
 

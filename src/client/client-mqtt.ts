@@ -4,7 +4,9 @@ import type { MqttClient } from 'mqtt';
 import { Observable, Subject, type Observer, type Unsubscribable } from 'rxjs';
 import type { BrokerConnection } from '../connection/broker-connection.js';
 import { connectionFor } from '../connection/connection-for.js';
+import { HealthReports } from '../connection/health-reports.js';
 import type { MqttStatus } from '../connection/mqtt-status.js';
+import { publishing } from '../diagnostics/publish-event.js';
 import { ConfigurationError, MqttTransportError, RemoteError } from '../errors.js';
 import { unwrapRecord } from '../message/mqtt-record.js';
 import { topicNameProblem } from '../topic/topic-name.js';
@@ -16,6 +18,7 @@ import { ClientPublisher } from './client-publisher.js';
 import { GatherRequest, type ResponderReply } from './gather-request.js';
 import type { OutboundCall } from './request-dialect.js';
 import { Requester } from './requester.js';
+import { withMetadata } from './with-metadata.js';
 import { SendRequest, type ReplyConversion } from './send-request.js';
 
 type CallPacket = ReadPacket & { readonly metadata?: Readonly<Record<string, string>> };
@@ -46,6 +49,11 @@ export class ClientMqtt extends ClientProxy<MqttEvents> {
   readonly #requester: Requester;
   readonly #messages: MessageStreams;
   readonly #timeoutMs: number;
+  readonly #reports = new HealthReports(() => ({
+    role: 'client',
+    connection: this.#connection.identity,
+    health: this.health(),
+  }));
   readonly #conversion: ReplyConversion = {
     toResponse: (value) => this.serializeResponse(value) as unknown,
     toError: (error) => this.serializeError(error),
@@ -66,7 +74,10 @@ export class ClientMqtt extends ClientProxy<MqttEvents> {
     });
     this.#publisher = new ClientPublisher(this.#connection, options.userProperties);
     const logger = new Logger(ClientMqtt.name);
-    const onClosed = (error: Error) => this.#messages.fail(error);
+    const onClosed = (error: Error): void => {
+      this.#messages.fail(error);
+      if (!this.#connection.health().givenUp) this.#reports.close(); // else it stays open, and in need of help
+    };
     this.#requester = new Requester(this.#connection, this.#publisher, options, logger, onClosed);
     const { codec = autoCodec } = options;
     this.#messages = new MessageStreams({
@@ -179,13 +190,14 @@ export class ClientMqtt extends ClientProxy<MqttEvents> {
    * @throws {ConnectionError} if the broker cannot be reached or refuses the connection
    */
   override async connect(): Promise<void> {
-    await this.#connection.open(this.#requester);
+    await this.#report(this.#connection.open(this.#requester));
   }
 
   /** Disconnects; requests that wait for a reply fail with a {@link ConnectionError}, and their handlers are stopped. */
   override async close(): Promise<void> {
     this.#requester.cancelAll();
     this.#messages.complete();
+    this.#reports.close();
     await this.#connection.close(this.#requester);
   }
 
@@ -216,14 +228,36 @@ export class ClientMqtt extends ClientProxy<MqttEvents> {
 
   protected override async dispatchEvent<T = void>(packet: ReadPacket): Promise<T> {
     const call = this.#toCall(packet);
-    const publication = await this.#requester.eventDialect.encodeEvent(call);
-    await this.#publisher.publish(call.topic, publication, call.options);
+    if (publishing.hasSubscribers) await this.#publishTraced(call);
+    else await this.#publishEvent(call);
     return undefined as T;
   }
 
   /** What a handler threw becomes a {@link RemoteError}; what failed on this side stays as it is. */
   protected override serializeError(error: unknown): unknown {
     return error instanceof MqttTransportError ? error : new RemoteError(error);
+  }
+
+  #publishTraced(call: OutboundCall): Promise<void> {
+    const { topic, options } = call;
+    const { qos = 0, retain = false } = options;
+    const event = {
+      connection: this.#connection.identity,
+      topic,
+      qos,
+      retain,
+      metadata: { ...call.metadata },
+    };
+    return publishing.tracePromise(async () => {
+      await this.#publishEvent(withMetadata(call, event.metadata));
+    }, event);
+  }
+
+  #publishEvent(call: OutboundCall): Promise<unknown> {
+    const { topic, options } = call;
+    const publication = this.#requester.eventDialect.encodeEvent(call);
+    if (!(publication instanceof Promise)) return this.#publisher.publish(topic, publication, options);
+    return publication.then((encoded) => this.#publisher.publish(topic, encoded, options));
   }
 
   #request(packet: CallPacket, observer: Observer<unknown>): Unsubscribable {
@@ -247,8 +281,15 @@ export class ClientMqtt extends ClientProxy<MqttEvents> {
 
   /** With an outbox a message does not wait for the first connection in memory, but on disk. */
   async #openToEmit(): Promise<void> {
-    if (this.#connection.hasOutbox) await this.#connection.begin(this.#requester);
+    if (this.#connection.hasOutbox) await this.#report(this.#connection.begin(this.#requester));
     else await this.connect();
+  }
+
+  /** From when the connection is there, unless the client is closed by then. */
+  async #report(opening: Promise<unknown>): Promise<void> {
+    const { closeCalls } = this.#reports;
+    await opening;
+    if (this.#reports.closeCalls === closeCalls) this.#reports.open();
   }
 
   /** As Nest's own, with what a dispatch hook attaches. */

@@ -17,7 +17,6 @@ export type ResponderReply<T = unknown> =
 
 /** What `sendToMany` waits for: the replies of all responders. */
 export class GatherRequest extends PendingRequest {
-  readonly many = true;
   readonly #max: number;
   readonly #observer: Observer<ResponderReply>;
   /** Those who have sent a value. */
@@ -32,6 +31,10 @@ export class GatherRequest extends PendingRequest {
     this.#observer = observer;
   }
 
+  get many(): boolean {
+    return true;
+  }
+
   endsWith(reply: Reply, responder: string | undefined): boolean {
     if (reply.kind !== 'value' || reply.last) this.#done.add(responder ?? Symbol('unknown'));
     return this.#done.size >= this.#max;
@@ -39,6 +42,8 @@ export class GatherRequest extends PendingRequest {
 
   /** A handler that returns nothing has answered as well. */
   take(reply: Reply, isLast: boolean, responder: string | undefined): void {
+    if (reply.kind !== 'end') this.trace?.noteReply();
+    if (isLast) this.trace?.end('completed');
     if (reply.kind === 'error') this.#observer.next({ responder, error: toError(reply.error) });
     else if (reply.kind === 'value') this.#observer.next({ responder, value: reply.value });
     else if (!this.#heard.has(responder)) this.#observer.next({ responder, value: undefined });
@@ -47,10 +52,12 @@ export class GatherRequest extends PendingRequest {
   }
 
   fail(error: unknown): void {
+    this.trace?.end('failed', error);
     this.#observer.error(error);
   }
 
   expire(): void {
+    this.trace?.end('completed');
     this.#observer.complete();
   }
 }

@@ -4,6 +4,8 @@ import type { Codec } from '../codec/codec.js';
 import type { BrokerConnection } from '../connection/broker-connection.js';
 import { toSubscriptionRequest, type SubscriptionOptions } from '../connection/subscription-options.js';
 import type { Interest } from '../connection/subscription-plan.js';
+import type { HandleFacts } from '../diagnostics/handle-event.js';
+import { handling, traceHandling, type Ending } from '../diagnostics/trace-handling.js';
 import { ConfigurationError, ConnectionError, describeError, printable } from '../errors.js';
 import { ACKNOWLEDGE, type Decision } from '../message/decision.js';
 import type { InboundMessage } from '../message/inbound-message.js';
@@ -94,8 +96,21 @@ export class MessageStreams {
     { codec = this.#settings.codec, ack = 'after' }: MessagesOptions,
     observer: Observer<ReceivedMessage>,
   ): void {
-    const { topic, payload, packet, settle } = message;
+    const { topic, packet, settle } = message;
+    const context = new MqttContext([topic, packet], { filter, decide: settle });
+    const take = (): Ending => this.#take(message, context, codec, observer);
     if (ack === 'receipt') settle(ACKNOWLEDGE);
+    if (handling.hasSubscribers) void traceHandling(this.#factsOf(message, context, filter), take);
+    else take();
+    if (ack === 'after') settle(ACKNOWLEDGE); // the first decision counts
+  }
+
+  #take(
+    { topic, payload, packet, settle }: InboundMessage,
+    context: MqttContext,
+    codec: Codec,
+    observer: Observer<ReceivedMessage>,
+  ): Ending {
     let data: unknown;
     try {
       data = codec.decode(payload, packet.properties ?? {});
@@ -103,9 +118,23 @@ export class MessageStreams {
       const line = `Cannot read the message on ${JSON.stringify(topic)} (${payload.length} bytes): ${describeError(error)}`;
       this.#settings.logger.error(printable(line));
       settle(PAYLOAD_FORMAT_INVALID);
-      return;
+      return { kind: 'undecodable', error };
     }
-    observer.next({ data, context: new MqttContext([topic, packet], { filter, decide: settle }) });
-    if (ack === 'after') settle(ACKNOWLEDGE);
+    observer.next({ data, context });
+    return { kind: 'handled' };
+  }
+
+  #factsOf(delivery: object, context: MqttContext, filter: TopicFilter): HandleFacts {
+    return {
+      connection: this.#settings.connection.identity,
+      delivery,
+      handler: `messages(${JSON.stringify(filter.source)})`,
+      kind: 'stream',
+      filter: filter.template,
+      shareName: filter.shareName,
+      replyTo: undefined,
+      context,
+      waitedMs: 0,
+    };
   }
 }

@@ -1,10 +1,13 @@
+import { AsyncResource } from 'node:async_hooks';
 import type { Unsubscribable } from 'rxjs';
+import type { RequestTrace } from '../diagnostics/request-trace.js';
 import type { Reply } from '../message/reply.js';
 
-/** What waits for replies. It is what its subscription is torn down with, too: ten thousand of them should be small. */
-export abstract class PendingRequest implements Unsubscribable {
-  /** Several responders may answer: the time is for all of them, and whoever still works at the end does so in vain. */
-  abstract readonly many: boolean;
+/**
+ * What waits for replies. It is what its subscription is torn down with, and the asynchronous context of who waits, too: ten thousand of
+ * them should be small.
+ */
+export abstract class PendingRequest extends AsyncResource implements Unsubscribable {
   /** Given with the first use. */
   id = '';
   /** On the clock of {@link PendingRequests}. */
@@ -13,12 +16,19 @@ export abstract class PendingRequest implements Unsubscribable {
   sent = false;
   /** Called with its id when nobody waits for it any more. */
   onAbandoned: ((id: string) => void) | undefined;
+  /** Who is told what becomes of it, if anybody listens. */
+  declare trace?: RequestTrace;
 
   /** @param timeoutMs 0 for ever */
   constructor(
     readonly topic: string,
     readonly timeoutMs: number,
-  ) {}
+  ) {
+    super('MqttRequest');
+  }
+
+  /** Several responders may answer: the time is for all of them, and whoever still works at the end does so in vain. */
+  abstract get many(): boolean;
 
   unsubscribe(): void {
     this.onAbandoned?.(this.id);

@@ -51,7 +51,7 @@ export class PendingRequests {
     if (isLast) this.#end(request);
     else if (!request.many) this.#restart(request);
     try {
-      request.take(reply, isLast, responder);
+      request.runInAsyncScope(() => request.take(reply, isLast, responder));
     } catch (error) {
       this.#end(request);
       failSafely(request, error); // a `serializeResponse` that throws
@@ -93,7 +93,9 @@ export class PendingRequests {
 
   readonly #abandon = (id: string): void => {
     const request = this.#get(id);
-    if (request !== undefined && this.#end(request) && request.sent) this.#onWorkInVain(id);
+    if (request === undefined || !this.#end(request)) return;
+    request.trace?.end('unsubscribed');
+    if (request.sent) this.#onWorkInVain(id);
   };
 
   #createGroup(timeoutMs: number): Group {
@@ -122,7 +124,7 @@ export class PendingRequests {
       if (request.expiresAt > time) break;
       if (!this.#end(request)) continue;
       if (request.sent) this.#onWorkInVain(request.id);
-      safely(() => request.expire());
+      safely(() => request.runInAsyncScope(() => request.expire()));
     }
     if (group.requests.size > 0 && group.timer === undefined) this.#startTimer(timeoutMs, group);
   }
@@ -149,7 +151,7 @@ function isLimited(timeoutMs: number): boolean {
 }
 
 function failSafely(request: PendingRequest, error: unknown): void {
-  safely(() => request.fail(error));
+  safely(() => request.runInAsyncScope(() => request.fail(error)));
 }
 
 /** A `serializeError` that throws has no way left to tell its caller; other requests must not suffer. */

@@ -4,6 +4,7 @@ import type { Unsubscribable } from 'rxjs';
 import type { Subscriber } from '../connection/deliveries.js';
 import type { ConnectionUser } from '../connection/connection-users.js';
 import type { BrokerConnection } from '../connection/broker-connection.js';
+import { RequestTrace, requesting } from '../diagnostics/request-trace.js';
 import { cannotPublish } from '../connection/publish-problem.js';
 import type { Session } from '../connection/session.js';
 import { ConnectionError, describeError, NoRespondersError, printable } from '../errors.js';
@@ -22,6 +23,7 @@ import { PendingRequests } from './pending-requests.js';
 import { ReplySubscriptions } from './reply-subscriptions.js';
 import { RequestIds } from './request-ids.js';
 import type { InboundReply, OutboundCall, OutboundPublication, RequestDialect } from './request-dialect.js';
+import { withMetadata } from './with-metadata.js';
 
 export const DEFAULT_REPLY_TOPIC = 'clients/{clientId}/replies';
 
@@ -113,6 +115,24 @@ export class Requester implements ConnectionUser, Subscriber {
   request(call: OutboundCall, request: PendingRequest): Unsubscribable {
     request.id = this.#ids.next();
     this.#pending.add(request);
+    if (requesting.hasSubscribers) this.#startTraced(call, request);
+    else this.#start(call, request);
+    return request;
+  }
+
+  #startTraced(call: OutboundCall, request: PendingRequest): void {
+    const { topic, options } = call;
+    const { id, timeoutMs, many } = request;
+    const connection = this.#connection.identity;
+    const trace = new RequestTrace(
+      { connection, topic, qos: options.qos ?? 0, id, timeoutMs, many },
+      call.metadata,
+    );
+    request.trace = trace;
+    trace.start((metadata) => this.#start(withMetadata(call, metadata), request));
+  }
+
+  #start(call: OutboundCall, request: PendingRequest): void {
     try {
       const sending =
         this.#connection.isOpenFor(this) && this.#replies.isGranted(call.topic, this.#dialect)
@@ -122,7 +142,6 @@ export class Requester implements ConnectionUser, Subscriber {
     } catch (error) {
       this.#pending.fail(request.id, error);
     }
-    return request;
   }
 
   /** Tells the responders that nobody will wait any more: the connection is about to be closed. */

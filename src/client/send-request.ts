@@ -11,7 +11,6 @@ export interface ReplyConversion {
 
 /** What `send` waits for: the replies of one responder. */
 export class SendRequest extends PendingRequest {
-  readonly many = false;
   readonly #observer: Observer<unknown>;
   readonly #conversion: ReplyConversion;
 
@@ -19,6 +18,10 @@ export class SendRequest extends PendingRequest {
     super(topic, timeoutMs);
     this.#observer = observer;
     this.#conversion = conversion;
+  }
+
+  get many(): boolean {
+    return false;
   }
 
   endsWith(reply: Reply): boolean {
@@ -30,12 +33,18 @@ export class SendRequest extends PendingRequest {
       this.fail(reply.error);
       return;
     }
-    if (reply.kind === 'value') this.#observer.next(this.#conversion.toResponse(reply.value));
+    const isValue = reply.kind === 'value';
+    const response = isValue ? this.#conversion.toResponse(reply.value) : undefined;
+    if (isValue) this.trace?.noteReply();
+    if (isLast) this.trace?.end('completed');
+    if (isValue) this.#observer.next(response);
     if (isLast) this.#observer.complete();
   }
 
   fail(error: unknown): void {
-    this.#observer.error(this.#conversion.toError(error));
+    const converted = this.#conversion.toError(error);
+    this.trace?.end('failed', converted);
+    this.#observer.error(converted);
   }
 
   expire(): void {

@@ -2,10 +2,11 @@ import { Logger } from '@nestjs/common';
 import type { MqttEvents } from '@nestjs/microservices';
 import type { IConnackPacket, IDisconnectPacket, MqttClient } from 'mqtt';
 import type { Observable } from 'rxjs';
+import type { ConnectionIdentity } from '../diagnostics/connection-identity.js';
 import type { MqttRecordOptions } from '../message/mqtt-record.js';
 import { ConnectionAttempts } from './connection-attempts.js';
 import { ConnectionFailures } from './connection-failures.js';
-import { describeBroker, describeServer, type MqttConnectionOptions } from './connection-options.js';
+import { describeBroker, type MqttConnectionOptions } from './connection-options.js';
 import { checkOptions, createClient } from './create-client.js';
 import { Deferred } from './deferred.js';
 import type { ConnectionHealth } from './connection-health.js';
@@ -34,11 +35,17 @@ const CLOSE_TIMEOUT_MS = 5_000;
 export class BrokerConnection {
   /** The broker's address, without credentials. */
   readonly address: string;
+  readonly status: Observable<MqttStatus>;
+  readonly protocolVersion: 3 | 4 | 5;
+  /** Whether messages may wait on disk. */
+  readonly hasOutbox: boolean;
+  /** Whether the broker keeps what is subscribed and unacknowledged when the connection is lost. */
+  readonly keepsSession: boolean;
   /** What its users want to receive. */
   readonly subscriptions: Subscriptions;
   readonly #logger: Logger;
   readonly #options: MqttConnectionOptions;
-  readonly #state = new ConnectionState();
+  readonly #state: ConnectionState;
   readonly #failures: ConnectionFailures;
   readonly #publisher: Publisher;
   readonly #inbound: InboundPublishes;
@@ -63,6 +70,11 @@ export class BrokerConnection {
     checkOptions(options);
     this.#options = options;
     this.address = describeBroker(options);
+    this.protocolVersion = options.protocolVersion ?? 4;
+    this.hasOutbox = options.outbox !== undefined;
+    this.keepsSession = isSessionKept(options);
+    this.#state = new ConnectionState(this.address, this.protocolVersion);
+    this.status = this.#state.changes;
     this.#failures = new ConnectionFailures(this.#logger, options);
     this.#inbound = new InboundPublishes(this.#logger);
     this.#publisher = new Publisher(this.address, options, this.#logger);
@@ -72,6 +84,7 @@ export class BrokerConnection {
       logger: this.#logger,
       client: () => this.#connected(),
       hasSession: () => this.#session.current !== undefined,
+      identity: () => this.identity,
     });
     this.#session = new LiveSession(this.#logger, {
       begin: (session) => this.#beginSession(session),
@@ -80,31 +93,18 @@ export class BrokerConnection {
     });
   }
 
-  get status(): Observable<MqttStatus> {
-    return this.#state.changes;
-  }
-
   /** MQTT.js's client, `undefined` before `open()` and after `close()`. */
   get client(): MqttClient | undefined {
     return this.#client;
   }
 
-  get protocolVersion(): 3 | 4 | 5 {
-    return this.#options.protocolVersion ?? 4;
-  }
-
-  /** Whether messages may wait on disk. */
-  get hasOutbox(): boolean {
-    return this.#options.outbox !== undefined;
-  }
-
-  /** Whether the broker keeps what is subscribed and unacknowledged when the connection is lost. */
-  get keepsSession(): boolean {
-    return isSessionKept(this.#options);
+  /** Which connection it is, for who hears of it. */
+  get identity(): ConnectionIdentity {
+    return this.#state.identity;
   }
 
   health(): ConnectionHealth {
-    return this.#state.health(this.subscriptions.count());
+    return { ...this.#state.health(this.subscriptions.count()), givenUp: this.#failures.givenUp };
   }
 
   /**
@@ -207,6 +207,7 @@ export class BrokerConnection {
     const { outgoingStore } = this.#publisher;
     const client = createClient({ ...this.#options, outgoingStore }, this.#presence);
     this.#client = client;
+    this.#state.begin(client);
     this.#attempts = ConnectionAttempts.from(client, this.#options, (error) => {
       this.#failures.noteError(error);
       this.#onDisconnected(false);
@@ -224,10 +225,13 @@ export class BrokerConnection {
       onConnect: (connack) => this.#onConnect(client, connack),
       onReconnect: () => {
         this.#failures.noteAttempt();
-        this.#state.enter(MqttStatus.RECONNECTING);
+        this.#state.attempt();
       },
       onDisconnect: (packet) => this.#onDisconnect(client, packet),
-      onError: (error) => this.#onError(client, error),
+      onError: (error) => {
+        this.#failures.noteError(error);
+        if (client.connected) this.#logger.error(describeError(error));
+      },
       onClose: () => this.#onClose(),
       onSent: ({ cmd }) => cmd === 'disconnect' && this.#inbound.end(),
       onReceived: (packet) => {
@@ -243,9 +247,10 @@ export class BrokerConnection {
   }
 
   #onConnect(client: MqttClient, connack: IConnackPacket): void {
-    this.#logger.log(`Connected to ${describeServer(client, this.address)}`);
-    this.#state.enter(MqttStatus.CONNECTED);
-    this.#session.start(toSession(client, connack));
+    const session = toSession(client, connack);
+    this.#state.connect(client, session);
+    this.#logger.log(`Connected to ${this.identity.broker}`);
+    this.#session.start(session);
   }
 
   async #beginSession(session: Session): Promise<void> {
@@ -274,16 +279,11 @@ export class BrokerConnection {
     if (this.#failures.end !== undefined) client.stream.destroy(); // nothing more is sent on it
   }
 
-  #onError(client: MqttClient, error: Error): void {
-    this.#failures.noteError(error);
-    if (client.connected) this.#logger.error(describeError(error));
-  }
-
   #onClose(): void {
     const lost = this.#session.lose();
     this.subscriptions.end();
     this.#publisher.onLost();
-    if (lost) this.#failures.noteLoss(this.#isFirst);
+    if (lost) this.#state.end(this.#failures.noteLoss(this.#isFirst));
     this.#onDisconnected(lost);
   }
 
@@ -291,21 +291,18 @@ export class BrokerConnection {
   #onDisconnected(lost: boolean): void {
     this.#state.noteError(this.#failures.toError());
     this.#state.enter(MqttStatus.CLOSED);
-    if (this.#attempts?.goOn !== true || this.#failures.isFinal(this.#isFirst)) {
-      void this.#giveUp(this.#isFirst); // does not reject
-      return;
-    }
+    const goesOn = this.#attempts?.goOn === true && !this.#failures.isFinal(this.#isFirst);
+    if (!goesOn) return void this.#giveUp(this.#isFirst); // does not reject
     if (lost) this.#users.tellOfLoss(this.#failures.toError());
     this.#failures.report(lost && !this.#isFirst);
-    this.#attempts.next();
+    this.#attempts?.next();
   }
 
   /** A failure that `open()` does not tell is told by the log, and to those who listen to errors. */
   async #giveUp(isFirst: boolean): Promise<void> {
-    const client = this.#client;
-    const error = this.#failures.toError();
+    const [client, error] = [this.#client, this.#failures.toError()];
     if (!isFirst) this.#ended = this.#failures.end;
-    if (!isFirst) this.#logger.error(`${error.message}; not connecting again`);
+    if (!isFirst) this.#failures.reportEnd();
     await this.#end(error);
     if (!isFirst) client?.emit('error', error);
   }
@@ -327,7 +324,7 @@ export class BrokerConnection {
     this.subscriptions.reset();
     this.#users.clear(error);
     await this.#publisher.end(client, CLOSE_TIMEOUT_MS);
-    this.#state.enter(MqttStatus.CLOSED);
+    this.#state.end();
     opening?.reject(error);
   }
 }

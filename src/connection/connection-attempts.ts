@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import { Socket } from 'node:net';
 import type { MqttClient } from 'mqtt';
 import { ConfigurationError } from '../errors.js';
@@ -15,6 +16,12 @@ interface Settings {
   /** Called when an attempt fails before there is a stream, whose end MQTT.js would tell. */
   readonly onFailed: (error: Error) => void;
 }
+
+/**
+ * Where nobody's asynchronous context is: what comes in on a connection does not belong to whoever made it be opened, such as an HTTP
+ * request with its trace.
+ */
+const NOBODY = new AsyncResource('MqttConnection');
 
 /** Makes MQTT.js connect: once at once, and again after the delays of the back-off. */
 export class ConnectionAttempts {
@@ -82,7 +89,7 @@ export class ConnectionAttempts {
 
   #connect(connect: () => void): void {
     try {
-      connect();
+      NOBODY.runInAsyncScope(connect);
     } catch (cause) {
       const { message } = cause as Error;
       throw new ConfigurationError(`Cannot connect to ${this.#settings.address}: ${message}`, { cause });

@@ -29,6 +29,7 @@ export class ConnectionFailures {
   /** Of a connection that was made, and must not be made again. */
   #end: ConnectionError | undefined;
   #reported: string | undefined;
+  #givenUp = false;
   #attempts = 0;
   #refusals = 0;
   #answered = false;
@@ -49,6 +50,11 @@ export class ConnectionFailures {
   /** Why the broker ended a connection that must not be made again, if it did. */
   get end(): ConnectionError | undefined {
     return this.#end;
+  }
+
+  /** Whether a connection that was made has ended for good, and no other one has been begun. */
+  get givenUp(): boolean {
+    return this.#givenUp;
   }
 
   noteError(error: Error): void {
@@ -81,15 +87,17 @@ export class ConnectionFailures {
     return true;
   }
 
-  noteLoss(isFirst: boolean): void {
+  /** Why the connection was lost. */
+  noteLoss(isFirst: boolean): Error {
     const { address } = this.#settings;
     const cause = this.#lastError;
-    if (cause instanceof MqttTransportError || (isFirst && cause !== undefined)) return;
+    if (cause instanceof MqttTransportError || (isFirst && cause !== undefined)) return this.toError();
     const why = cause && ` (${describeError(cause)})`;
     const message = isFirst
       ? `The broker at ${address} closed the connection while subscribing: not allowed?`
       : `Lost the connection to ${address}${why ?? ''}`;
     this.#lastError = new ConnectionError(message, address, undefined, { cause });
+    return this.toError();
   }
 
   /** An attempt begins; what fails from now on has another reason than what failed before. */
@@ -116,6 +124,7 @@ export class ConnectionFailures {
     this.noteAttempt();
     this.noteReady();
     this.#end = undefined;
+    this.#givenUp = false;
   }
 
   /**
@@ -143,6 +152,12 @@ export class ConnectionFailures {
     const { message } = this.toError();
     if (message !== this.#reported) this.#logger.error(`${message}; trying again`);
     this.#reported = message;
+  }
+
+  /** There is no further attempt. */
+  reportEnd(): void {
+    this.#givenUp = true;
+    this.#logger.error(`${this.toError().message}; not connecting again`);
   }
 
   toError(): MqttTransportError {

@@ -15,4 +15,6 @@ export interface ConnectionHealth {
   };
   /** Why a connection was last lost or could not be made, or the broker refused a subscription. */
   readonly lastError: Error | undefined;
+  /** Whether the connection has ended for good, so that nothing but another `listen()` or `connect()` makes it again. */
+  readonly givenUp: boolean;
 }

@@ -1,5 +1,6 @@
 import type { LoggerService } from '@nestjs/common';
 import type { MqttClient } from 'mqtt';
+import type { ConnectionIdentity } from '../diagnostics/connection-identity.js';
 import { checkFilters, filtersPerPacket } from './broker-limits.js';
 import type { MqttConnectionOptions } from './connection-options.js';
 import { subscribe } from './subscribe.js';
@@ -13,6 +14,7 @@ interface Connected {
   /** @throws {ConnectionError} */
   readonly client: () => MqttClient;
   readonly hasSession: () => boolean;
+  readonly identity: () => ConnectionIdentity;
 }
 
 const SUBSCRIBE_TIMEOUT_MS = 10_000;
@@ -20,7 +22,7 @@ const SUBSCRIBE_TIMEOUT_MS = 10_000;
 /** The subscriptions of a connection, as its options bound them. */
 export function createSubscriptions(
   options: MqttConnectionOptions,
-  { broker, logger, client, hasSession }: Connected,
+  { broker, logger, client, hasSession, identity }: Connected,
 ): Subscriptions {
   const timeoutMs = options.subscribeTimeoutMs ?? SUBSCRIBE_TIMEOUT_MS;
   const batchSize = filtersPerPacket(options);
@@ -28,7 +30,7 @@ export function createSubscriptions(
     logger,
     subscribe: async (requests) => {
       checkFilters(options.limits, requests);
-      return subscribe(client(), requests, { timeoutMs, batchSize, broker });
+      return subscribe(client(), requests, { timeoutMs, batchSize, broker, identity });
     },
     unsubscribe: async (filters) => {
       if (hasSession()) await unsubscribe(client(), filters, { timeoutMs, batchSize }); // else there are none

@@ -1,5 +1,7 @@
 import type { ISubackPacket, QoS } from 'mqtt-packet';
 import type { IClientSubscribeOptions, MqttClient } from 'mqtt';
+import type { ConnectionIdentity } from '../diagnostics/connection-identity.js';
+import { subscriptionAnswers } from '../diagnostics/subscription-event.js';
 import { ConnectionError, SubscriptionError, type RefusedSubscription } from '../errors.js';
 import { describeReasonCode, isFailure } from './reason-code.js';
 
@@ -25,6 +27,7 @@ interface SubscribeSettings {
   readonly batchSize: number;
   /** The broker's address, for messages. */
   readonly broker: string;
+  readonly identity: () => ConnectionIdentity;
 }
 
 /** How the broker answered for one filter. */
@@ -44,6 +47,7 @@ export async function subscribe(
   settings: SubscribeSettings,
 ): Promise<readonly SubscriptionGrant[]> {
   const answers = await collectAnswers(client, toBatches(requests, settings.batchSize), settings);
+  if (subscriptionAnswers.hasSubscribers) tell(requests, answers, settings.identity());
   const refused = answers.filter(isRefused);
   if (refused.length > 0) throw new SubscriptionError(describeRefused(refused, settings.timeoutMs), refused);
   return answers as SubscriptionGrant[];
@@ -65,6 +69,21 @@ async function collectAnswers(
     });
   } finally {
     deadline.clear();
+  }
+}
+
+function tell(
+  requests: readonly SubscriptionRequest[],
+  answers: readonly Answer[],
+  connection: ConnectionIdentity,
+): void {
+  const requestedQos = new Map(requests.map(({ filter, qos }) => [filter, qos]));
+  for (const answer of answers) {
+    const { filter } = answer;
+    const granted = isRefused(answer) ? undefined : answer.qos;
+    const reasonCode = isRefused(answer) ? answer.reasonCode : undefined;
+    const event = { connection, filter, requestedQos: requestedQos.get(filter)!, qos: granted, reasonCode };
+    subscriptionAnswers.publish(event);
   }
 }
 

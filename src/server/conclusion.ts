@@ -1,3 +1,5 @@
+import type { ConnectionIdentity } from '../diagnostics/connection-identity.js';
+import { deadLetters } from '../diagnostics/dead-letter-event.js';
 import { ACKNOWLEDGE, WITHHOLD, type Decision } from '../message/decision.js';
 import type { InboundMessage } from '../message/inbound-message.js';
 import type { MqttRecordOptions } from '../message/mqtt-record.js';
@@ -11,6 +13,7 @@ interface ConclusionSettings {
   readonly publish: (topic: string, payload: Buffer | string, options: MqttRecordOptions) => Promise<unknown>;
   readonly protocolVersion: number;
   readonly log: OutcomeLog;
+  readonly connection: () => ConnectionIdentity;
 }
 
 /** Reason Codes of a rejected message. */
@@ -52,7 +55,8 @@ export class Conclusion {
     }
   }
 
-  async #giveUp({ route, message, decide }: Job, outcome: Failure, attempts: number): Promise<void> {
+  async #giveUp(job: Job, outcome: Failure, attempts: number): Promise<void> {
+    const { route, message, decide } = job;
     const { onFailure } = route.policy;
     const deadLetter = route.policy.deadLetter === message.topic ? undefined : route.policy.deadLetter; // no circles
     const { log } = this.#settings;
@@ -65,9 +69,11 @@ export class Conclusion {
       await this.#bury(deadLetter, route.name, message, outcome, attempts);
       log.report(route, message, outcome, `its dead letter is on ${JSON.stringify(deadLetter)}`);
       decide(ACKNOWLEDGE);
+      this.#tellOfDeadLetter(job, deadLetter, outcome, attempts);
     } catch (error) {
       const stays = decide(WITHHOLD) && message.packet.qos > 0 ? 'it stays unacknowledged, for ' : '';
       log.report(route, message, outcome, `${stays}its dead letter failed: ${describeError(error)}`);
+      this.#tellOfDeadLetter(job, deadLetter, outcome, attempts, error);
     }
   }
 
@@ -82,6 +88,20 @@ export class Conclusion {
     const letter = { topic, payload, error: describeError(error), attempts, handler, time: new Date() };
     const { payload: content, options } = encodeDeadLetter(letter, message, this.#settings.protocolVersion);
     await this.#settings.publish(deadLetter, content, options);
+  }
+
+  #tellOfDeadLetter(
+    { route, message }: Job,
+    deadLetterTopic: string,
+    { error: reason }: Failure,
+    attempts: number,
+    error?: unknown,
+  ): void {
+    if (!deadLetters.hasSubscribers) return;
+    const connection = this.#settings.connection();
+    const { name: handler, filter } = route;
+    const facts = { topic: message.topic, deadLetterTopic, handler, filter: filter.template, attempts };
+    deadLetters.publish({ connection, ...facts, reason, error });
   }
 }
 

@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import type { LoggerService } from '@nestjs/common';
 import { RpcException } from '@nestjs/microservices';
+import type { ConnectionIdentity } from '../diagnostics/connection-identity.js';
 import type { PublishReceipt } from '../connection/publisher.js';
 import type { MqttRecordOptions } from '../message/mqtt-record.js';
 import { Conclusion } from './conclusion.js';
@@ -37,6 +38,7 @@ interface PipelineSettings {
   readonly keepsSession: boolean;
   readonly cancellations: HandlerRoute | undefined;
   readonly responderName: () => string;
+  readonly connection: () => ConnectionIdentity;
   readonly publish: (
     topic: string,
     payload: Buffer | string,
@@ -51,19 +53,20 @@ const CLOSING = new RpcException({ status: 'error', message: 'The service is clo
 const CLOSING_REPLIES_MS = 1000;
 
 export function createPipeline(routes: readonly HandlerRoute[], settings: PipelineSettings): Pipeline {
-  const { options, publish, hooks, normalizePattern, protocolVersion, keepsSession } = settings;
+  const { options, publish, hooks, normalizePattern, protocolVersion, keepsSession, connection } = settings;
   const { serializer, deserializer, userProperties, maxQueued = MAX_QUEUED } = options;
   const closing = new AbortController();
   const abandoned = new AbortController();
   setMaxListeners(0, abandoned.signal); // it is that of all events
   const log = new OutcomeLog(settings.logger);
-  const conclusion = new Conclusion({ publish, protocolVersion, log });
+  const conclusion = new Conclusion({ publish, protocolVersion, log, connection });
   const queue = new WorkQueue({ concurrency: settings.concurrency, maxQueued });
   const responder = new Responder({
     publish,
     serializer,
     userProperties,
     responderName: settings.responderName,
+    connection,
   });
   const requests = new OpenRequests({ responder, keepsSession });
   const runner = new HandlerRunner({
@@ -75,6 +78,7 @@ export function createPipeline(routes: readonly HandlerRoute[], settings: Pipeli
     lifetime: abandoned,
     closing: closing.signal,
     keepsSession,
+    connection,
   });
   const dispatcher = new Dispatcher({
     router: new Router(routes),
@@ -82,6 +86,7 @@ export function createPipeline(routes: readonly HandlerRoute[], settings: Pipeli
     runner,
     requests,
     log,
+    connection,
     deserializer,
     normalizePattern,
     cancellations: settings.cancellations,

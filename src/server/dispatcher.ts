@@ -1,3 +1,4 @@
+import type { ConnectionIdentity } from '../diagnostics/connection-identity.js';
 import type { InboundMessage } from '../message/inbound-message.js';
 import { decodeCancellation } from '../message/cancellation.js';
 import { ACKNOWLEDGE, WITHHOLD } from '../message/decision.js';
@@ -19,6 +20,7 @@ interface DispatcherSettings extends IncomingSettings {
   /** What takes the cancellations of requests. */
   readonly cancellations: HandlerRoute | undefined;
   readonly log: OutcomeLog;
+  readonly connection: () => ConnectionIdentity;
 }
 
 /** Where a message goes: to each of its handlers, in the order that each asks for; and the broker's answer, when all decided. */

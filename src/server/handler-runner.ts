@@ -1,5 +1,9 @@
 import { setTimeout } from 'node:timers/promises';
 import { isObservable, lastValueFrom } from 'rxjs';
+import type { ConnectionIdentity } from '../diagnostics/connection-identity.js';
+import type { HandleFacts } from '../diagnostics/handle-event.js';
+import { retries } from '../diagnostics/retry-event.js';
+import { handling, traceHandling } from '../diagnostics/trace-handling.js';
 import { WITHHOLD, type Decision } from '../message/decision.js';
 import type { InboundMessage } from '../message/inbound-message.js';
 import type { Reply } from '../message/reply.js';
@@ -11,6 +15,7 @@ import { MqttContext } from '../message/mqtt-context.js';
 import type { OpenRequest, StopReason } from './open-request.js';
 import type { Outcome } from './outcome.js';
 import { answerStream } from './reply-stream.js';
+import { describeReplyAddress } from './reply-address.js';
 import { ReplyRecord, repeatKey } from './reply-cache.js';
 import { UndeliverableReply } from './responder.js';
 
@@ -21,6 +26,8 @@ export interface Job {
   readonly incoming: Incoming | Promise<Incoming>;
   /** Takes the handler's decision; the first one counts. */
   readonly decide: (decision: Decision) => boolean;
+  /** When, on the clock of `performance`; `undefined` if nobody wants to know. */
+  readonly arrivedAt: number | undefined;
 }
 
 /** Wraps a run in Nest's processing hooks. */
@@ -37,6 +44,7 @@ interface RunnerSettings {
   readonly closing: AbortSignal;
   /** Whether the broker keeps what is unacknowledged. */
   readonly keepsSession: boolean;
+  readonly connection: () => ConnectionIdentity;
 }
 
 /** Runs a handler for a message: decode, handle, reply; and again, as its policy says. */
@@ -54,6 +62,7 @@ export class HandlerRunner {
       const delayMs =
         outcome.kind === 'failed' ? retryDelayMs(job.route.policy, attempt, outcome.error) : undefined;
       if (delayMs === undefined) return this.#settings.conclude(job, outcome, attempt);
+      if (retries.hasSubscribers) this.#tellOfRetry(job, outcome, attempt, delayMs);
       if (await this.#pause(delayMs)) continue;
       return this.#leave(job) ? undefined : this.#settings.conclude(job, outcome, attempt);
     }
@@ -77,12 +86,44 @@ export class HandlerRunner {
   }
 
   #proceed(job: Job, incoming: Incoming, attempt: number): Outcome | Promise<Outcome> {
+    const context = this.#createContext(job, incoming, attempt);
+    if (!handling.hasSubscribers) return this.#runOnce(job, incoming, context);
+    return traceHandling(this.#factsOf(job, incoming, context), () => this.#runOnce(job, incoming, context));
+  }
+
+  #createContext({ route, message, decide }: Job, incoming: Incoming, attempt: number): MqttContext {
+    const { metadata, request } = incoming;
+    const lifetime = request ?? this.#settings.lifetime;
+    const source = { filter: route.filter, metadata, decide, attempt, lifetime };
+    return new MqttContext([message.topic, message.packet], source);
+  }
+
+  #factsOf(job: Job, { reply }: Incoming, context: MqttContext): HandleFacts {
+    const { name: handler, kind, filter } = job.route;
+    const isFirst = context.attempt === 1 && job.arrivedAt !== undefined;
+    return {
+      connection: this.#settings.connection(),
+      delivery: job,
+      handler,
+      kind,
+      filter: filter.template,
+      shareName: filter.shareName,
+      replyTo:
+        kind === 'event' || reply === undefined || 'invalid' in reply
+          ? undefined
+          : describeReplyAddress(reply),
+      context,
+      waitedMs: isFirst ? performance.now() - job.arrivedAt : undefined,
+    };
+  }
+
+  #runOnce(job: Job, incoming: Incoming, context: MqttContext): Outcome | Promise<Outcome> {
     const { reply, request } = incoming;
     if (job.route.kind === 'message' && reply !== undefined && 'invalid' in reply)
       return { kind: 'unanswerable', reason: reply.invalid };
     return request === undefined
-      ? this.#decodeAndHandle(job, incoming, attempt)
-      : this.#answer(job, request, () => this.#decodeAndHandle(job, incoming, attempt));
+      ? this.#decodeAndHandle(job, incoming, context)
+      : this.#answer(job, request, () => this.#decodeAndHandle(job, incoming, context));
   }
 
   /** Runs a request, unless it is too late, or it came before and its replies are known. */
@@ -102,18 +143,15 @@ export class HandlerRunner {
     return run().finally(() => answered.end(key, known));
   }
 
-  #decodeAndHandle(job: Job, incoming: Incoming, attempt: number): Promise<Outcome> {
-    const { route, message } = job;
-    const { metadata, request } = incoming;
+  #decodeAndHandle(job: Job, incoming: Incoming, context: MqttContext): Promise<Outcome> {
+    const { request } = incoming;
     let data: unknown;
     try {
-      data = incoming.decode(route.codec);
+      data = incoming.decode(job.route.codec);
     } catch (error) {
       return undecodable(error, request);
     }
-    const lifetime = request ?? this.#settings.lifetime;
-    const source = { filter: route.filter, metadata, decide: job.decide, attempt, lifetime };
-    return this.#handle(job, data, new MqttContext([message.topic, message.packet], source), request);
+    return this.#handle(job, data, context, request);
   }
 
   async #handle(
@@ -138,6 +176,18 @@ export class HandlerRunner {
       if (request !== undefined) return answerFailure(error, request);
       return this.#isLeft(job) ? { kind: 'left' } : { kind: 'failed', error };
     }
+  }
+
+  #tellOfRetry({ route, message }: Job, outcome: Outcome, attempts: number, delayMs: number): void {
+    retries.publish({
+      connection: this.#settings.connection(),
+      topic: message.topic,
+      handler: route.name,
+      filter: route.filter.template,
+      attempts,
+      delayMs,
+      error: 'error' in outcome ? outcome.error : undefined,
+    });
   }
 
   /** What fails when the server does not wait any longer was most likely aborted, and is for the next process. */

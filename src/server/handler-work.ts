@@ -1,3 +1,6 @@
+import type { ConnectionIdentity } from '../diagnostics/connection-identity.js';
+import { drops } from '../diagnostics/drop-event.js';
+import { handling } from '../diagnostics/trace-handling.js';
 import { WITHHOLD } from '../message/decision.js';
 import type { InboundMessage } from '../message/inbound-message.js';
 import { MqttContext } from '../message/mqtt-context.js';
@@ -14,6 +17,7 @@ interface HandlerWorkSettings {
   readonly runner: HandlerRunner;
   readonly requests: OpenRequests;
   readonly log: OutcomeLog;
+  readonly connection: () => ConnectionIdentity;
 }
 
 const OVERLOADED: Reply = { kind: 'error', error: { status: 'error', message: 'The service is overloaded' } };
@@ -26,6 +30,7 @@ export class HandlerWork implements Job, Work {
   readonly decide: Job['decide'];
   readonly key: string | undefined;
   readonly droppable: boolean;
+  readonly arrivedAt: number | undefined = handling.hasSubscribers ? performance.now() : undefined;
   readonly #settings: HandlerWorkSettings;
   /** Of the user's function that gives the key. */
   readonly #failure: { readonly error: unknown } | undefined;
@@ -59,7 +64,16 @@ export class HandlerWork implements Job, Work {
     const { message, decide, route } = this;
     const wasTold = route.kind === 'message' && this.#refuse();
     if (decide(WITHHOLD) && message.packet.qos > 0) return; // the broker still has it
-    if (!wasTold) this.#settings.log.dropped(message);
+    if (wasTold) return;
+    this.#settings.log.dropped(message);
+    if (drops.hasSubscribers) this.#tellOfDrop();
+  }
+
+  #tellOfDrop(): void {
+    const { message, route } = this;
+    const connection = this.#settings.connection();
+    const { topic, packet } = message;
+    drops.publish({ connection, topic, qos: packet.qos, handler: route.name, filter: route.filter.template });
   }
 
   /** A requester should not wait for what will never come. Whether it knows already. */

@@ -1,6 +1,8 @@
 import { RpcException, type Serializer } from '@nestjs/microservices';
 import type { QoS } from 'mqtt-packet';
 import type { Codec, EncodedPayload } from '../codec/codec.js';
+import type { ConnectionIdentity } from '../diagnostics/connection-identity.js';
+import { replies } from '../diagnostics/reply-event.js';
 import type { PublishReceipt } from '../connection/publisher.js';
 import { PACKET_TOO_LARGE, TOPIC_NAME_INVALID } from '../connection/reason-code.js';
 import { CodecError, describeError, PublishError } from '../errors.js';
@@ -35,6 +37,7 @@ interface ResponderSettings {
   readonly userProperties: UserProperties | undefined;
   /** Who answers. */
   readonly responderName: () => string;
+  readonly connection: () => ConnectionIdentity;
 }
 
 /** Writes replies in the form in which the request asks for them. */
@@ -95,11 +98,17 @@ export class Responder {
     }
     try {
       const receipt = await this.#settings.publish(address.topic, payload, { ...options, properties });
+      if (replies.hasSubscribers) this.#tell(address, options);
       return !receipt.noMatchingSubscribers;
     } catch (error) {
+      if (replies.hasSubscribers) this.#tell(address, options, error);
       if (isTooLarge(error)) throw new OversizedReply(error);
       throw isInvalid(error) ? error : new UndeliverableReply(error);
     }
+  }
+
+  #tell({ topic }: ReplyAddress, { qos = 0 }: MqttRecordOptions, error?: unknown): void {
+    replies.publish({ connection: this.#settings.connection(), topic, qos, error });
   }
 
   #userProperties(

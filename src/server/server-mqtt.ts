@@ -10,6 +10,7 @@ import type { MqttClient } from 'mqtt';
 import type { Observable } from 'rxjs';
 import type { BrokerConnection } from '../connection/broker-connection.js';
 import { connectionFor } from '../connection/connection-for.js';
+import { HealthReports } from '../connection/health-reports.js';
 import type { MqttStatus } from '../connection/mqtt-status.js';
 import type { Session } from '../connection/session.js';
 import type { InboundMessage } from '../message/inbound-message.js';
@@ -54,6 +55,11 @@ export class ServerMqtt extends Server<MqttEvents, MqttStatus> implements Custom
     receive: (message: InboundMessage, routes: readonly HandlerRoute[]) =>
       this.#pipeline?.dispatcher.dispatch(message, routes),
   };
+  readonly #reports = new HealthReports(() => ({
+    role: 'server',
+    connection: this.#connection.identity,
+    health: this.health(),
+  }));
   #routes: readonly HandlerRoute[] = [];
   #clientId = '';
   #pipeline: Pipeline | undefined;
@@ -189,6 +195,7 @@ export class ServerMqtt extends Server<MqttEvents, MqttStatus> implements Custom
       keepsSession,
       cancellations,
       responderName: () => this.#options.responderName ?? this.#clientId,
+      connection: () => this.#connection.identity,
       publish: (topic, payload, options) => this.#connection.publish(topic, payload, options),
       normalizePattern: (pattern) => this.normalizePattern(pattern as string),
       hooks: () => this.#hooks(),
@@ -200,6 +207,7 @@ export class ServerMqtt extends Server<MqttEvents, MqttStatus> implements Custom
 
   async #start(routes: readonly HandlerRoute[]): Promise<void> {
     const { subscriptions } = this.#connection;
+    this.#reports.open();
     try {
       await subscriptions.add(this.#user, routes).catch(unlessConnectionLost);
       await this.#connection.open(this.#user);
@@ -208,6 +216,7 @@ export class ServerMqtt extends Server<MqttEvents, MqttStatus> implements Custom
       this.#expectMessages();
       subscriptions.forget(routes);
       await this.#connection.close(this.#user);
+      this.#reports.close();
       throw error;
     }
   }
@@ -228,6 +237,7 @@ export class ServerMqtt extends Server<MqttEvents, MqttStatus> implements Custom
     this.#expectMessages();
     subscriptions.forget(this.#routes);
     this.#pipeline = undefined;
+    this.#reports.close();
   }
 
   /** Others may keep the connection open: what a kept session brings waits for `listen()`. */

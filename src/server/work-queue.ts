@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import { LinkedList, type Link } from './linked-list.js';
 
 /** One run of a handler. */
@@ -154,7 +155,8 @@ export class WorkQueue {
     this.#running++;
     task.lane.running++;
     const end = () => this.#end(task);
-    void task.work.run().then(end, end); // one that rejects has reported it
+    const scope = new AsyncResource('MqttHandler'); // what a handler enters is not for those that run after it
+    void scope.runInAsyncScope(() => task.work.run()).then(end, end); // one that rejects has reported it
   }
 
   #end({ lane, work: { key } }: Task): void {

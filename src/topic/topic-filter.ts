@@ -21,6 +21,8 @@ const NAMED_LEVEL = /^\{([A-Za-z_][\w-]*)(\*?)\}$/;
 export class TopicFilter {
   /** As the code wrote it. */
   readonly source: string;
+  /** The same without `$share/group`, with its named levels. */
+  readonly template: string;
   /** Its levels as they go on the wire, named levels as wildcards, without `$share/group`. */
   readonly levels: readonly string[];
   readonly shareName: string | undefined;
@@ -28,6 +30,7 @@ export class TopicFilter {
 
   private constructor(source: string, levels: readonly string[], shareName: string | undefined) {
     this.source = source;
+    this.template = levels.join('/');
     this.shareName = shareName;
     this.#names = namedLevels(levels);
     this.levels = isTemplate(levels) ? levels.map(toWildcard) : levels;

@@ -2,8 +2,8 @@ import { dirname, join, resolve } from 'node:path';
 import ts from 'typescript';
 import type { CodeBlock } from './markdown-page.js';
 
-/** Of another library, whose code is shown and not installed. */
-const NEST_MQTT = 'test/docs/nest-mqtt.d.ts';
+/** Of other libraries, whose code is shown and not installed. */
+const NOT_INSTALLED = ['test/docs/nest-mqtt.d.ts', 'test/docs/opentelemetry-sdk-node.d.ts'];
 
 /** A file as a reader would have it, and where each of its lines is in the documentation. */
 interface Source {
@@ -20,7 +20,7 @@ export function typeCheckBlocks(blocks: readonly CodeBlock[]): string[] {
   const sources = toSources(blocks);
   const options = readOptions();
   const host = withSources(ts.createCompilerHost(options), sources);
-  const program = ts.createProgram([...sources.keys(), NEST_MQTT], options, host);
+  const program = ts.createProgram([...sources.keys(), ...NOT_INSTALLED], options, host);
   return [...sources].flatMap(([path, source]) => {
     const file = program.getSourceFile(path);
     return [...program.getSyntacticDiagnostics(file), ...program.getSemanticDiagnostics(file)].map(

@@ -210,6 +210,7 @@ describeOnBrokers('a shared connection', ({ protocolVersion, start }) => {
       connectedSince: undefined,
       subscriptions: { granted: 0, wanted: 0 },
       lastError: undefined,
+      givenUp: false,
     });
     await using server = createServer({ connection }, { events: { a: () => 1, 'b/#': () => 1 } });
     await listen(server);

@@ -5,7 +5,7 @@ import { describeWithMosquitto } from '../support/needs-mosquitto.js';
 
 const BUILD_DEADLINE_MS = 120_000;
 const DEADLINE_MS = 15_000;
-const needsMosquitto = ['scale-out'];
+const needsMosquitto = ['operating', 'scale-out'];
 const all = readdirSync('examples');
 const names = all.filter((name) => !['demo', 'fleet'].includes(name)); // .ci/run and test/web run them
 

@@ -8,13 +8,14 @@ const files = readdirSync(src, { recursive: true, encoding: 'utf8' })
   .map((file) => file.replaceAll('\\', '/'));
 
 const pure = ['errors', 'topic', 'codec', 'message'];
-const shared = [...pure, 'connection'];
+const shared = [...pure, 'diagnostics', 'connection'];
 /** What each file or folder of src/ may import of src/; a folder that is not named is an add-on. */
 const layers: Record<string, string[]> = {
   errors: ['errors'],
   topic: pure,
   codec: pure,
   message: pure,
+  diagnostics: [...pure, 'diagnostics'],
   connection: shared,
   server: [...shared, 'server'],
   client: [...shared, 'client'],
@@ -23,7 +24,12 @@ const layers: Record<string, string[]> = {
 };
 const mayNameTypesOfMqtt = ['server', 'client', 'index'];
 /** The add-on that each optional peer is for. */
-const optionalPeers: Record<string, string> = { aedes: 'testing', '@nestjs/testing': 'testing' };
+const optionalPeers: Record<string, string> = {
+  aedes: 'testing',
+  '@nestjs/terminus': 'health',
+  '@nestjs/testing': 'testing',
+  '@opentelemetry/api': 'opentelemetry',
+};
 
 interface Import {
   readonly from: string;

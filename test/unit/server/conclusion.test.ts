@@ -6,6 +6,7 @@ import type { Job } from '../../../src/server/handler-runner.js';
 import { OutcomeLog } from '../../../src/server/outcome-log.js';
 import type { Outcome } from '../../../src/server/outcome.js';
 import { CapturedLogs } from '../../support/capture-logs.js';
+import { connectionIdentity } from '../../support/connection-identity.js';
 import { createMessage } from './create-message.js';
 import { createRoute } from './create-route.js';
 
@@ -85,6 +86,7 @@ function createConclusion(publish: () => Promise<void> = () => Promise.resolve()
     publish: (topic) => (letters.push(topic), publish()),
     protocolVersion: 5,
     log: new OutcomeLog(logger),
+    connection: connectionIdentity,
   });
   const draw = async (outcome: Outcome, options: MqttHandlerOptions, decisions: Decision[] = []) => {
     const decide = (decision: Decision) => decisions.push(decision) === 1 && options.ack !== 'receipt';
@@ -93,6 +95,7 @@ function createConclusion(publish: () => Promise<void> = () => Promise.resolve()
       message: createMessage('a'),
       incoming: { decode: fail },
       decide,
+      arrivedAt: undefined,
     };
     await conclusion.draw(job, outcome, 1);
     return { decisions, lines, letters };

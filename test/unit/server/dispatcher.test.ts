@@ -8,6 +8,7 @@ import { SubscriptionPlan } from '../../../src/connection/subscription-plan.js';
 import { CapturedLogs } from '../../support/capture-logs.js';
 import { closedGate } from '../../support/gate.js';
 import { until } from '../../support/until.js';
+import { connectionIdentity } from '../../support/connection-identity.js';
 import { createMessage } from './create-message.js';
 
 type Handle = (data: unknown, context: MqttContext) => unknown;
@@ -123,6 +124,7 @@ function createDispatcher(
     keepsSession: true,
     cancellations: undefined,
     responderName: () => 'server',
+    connection: connectionIdentity,
     publish: () => Promise.resolve({ noMatchingSubscribers: false }),
     normalizePattern: (pattern) => {
       if (pattern === 'throw') throw new RangeError('Maximum call stack size exceeded');

@@ -10,6 +10,7 @@ import type { Incoming } from '../../../src/server/incoming.js';
 import { OpenRequests } from '../../../src/server/open-requests.js';
 import { Responder } from '../../../src/server/responder.js';
 import { closedGate } from '../../support/gate.js';
+import { connectionIdentity } from '../../support/connection-identity.js';
 import { createMessage } from './create-message.js';
 import { createMessageRoute, createRoute } from './create-route.js';
 
@@ -174,6 +175,7 @@ function createRunner({ kind = 'event', withHooks, publish }: RunnerSetup = {}) 
     serializer: undefined,
     userProperties: undefined,
     responderName: () => 'server',
+    connection: connectionIdentity,
   });
   const requests = new OpenRequests({ responder, keepsSession: true });
   const runner = new HandlerRunner({
@@ -182,6 +184,7 @@ function createRunner({ kind = 'event', withHooks, publish }: RunnerSetup = {}) 
     conclude: (_, outcome, attempts) => void conclusions.push({ outcome, attempts }),
     closing: closing.signal,
     keepsSession: true,
+    connection: connectionIdentity,
   });
   const run = (handle: Handle, options: MqttHandlerOptions = {}, given: Partial<Incoming> = {}) => {
     const incoming: Incoming = { decode: () => 1, ...given };
@@ -192,6 +195,7 @@ function createRunner({ kind = 'event', withHooks, publish }: RunnerSetup = {}) 
       message,
       incoming: { ...incoming, request: requests.open(incoming, message, route.codec) },
       decide: (decision) => decisions.push(decision) === 1,
+      arrivedAt: undefined,
     };
     return runner.run(job);
   };
