@@ -162,16 +162,18 @@ export class HandlerRunner {
   ): Promise<Outcome> {
     try {
       const withHooks = this.#settings.hooks();
+      let result: unknown;
       if (withHooks === undefined) {
-        const end = endOf(await job.route.handle(data, context), request);
+        result = await job.route.handle(data, context);
+        const end = endOf(result, request);
         if (end !== undefined) await end;
       } else {
-        await withHooks(
-          context,
-          async () => void (await endOf(await job.route.handle(data, context), request)),
-        );
+        await withHooks(context, async () => {
+          result = await job.route.handle(data, context);
+          await endOf(result, request);
+        });
       }
-      return request?.stopped === 'left' ? { kind: 'left' } : { kind: 'handled' };
+      return succeeded(result, request);
     } catch (error) {
       if (request !== undefined) return answerFailure(error, request);
       return this.#isLeft(job) ? { kind: 'left' } : { kind: 'failed', error };
@@ -227,6 +229,13 @@ function answerWith(result: unknown, request: OpenRequest): Promise<void> {
   return request.answer(
     result === undefined ? { kind: 'end' } : { kind: 'value', value: result, last: true },
   );
+}
+
+/** A value may have come for nobody, but it came; a stream that nobody listens to was cut off. */
+function succeeded(result: unknown, request: OpenRequest | undefined): Outcome {
+  const stopped = request?.stopped;
+  const isCutOff = stopped === 'left' || (stopped !== undefined && isObservable(result));
+  return isCutOff ? notRun(stopped) : { kind: 'handled' };
 }
 
 /** As it was the first time. */

@@ -1,6 +1,7 @@
 import { channel } from 'node:diagnostics_channel';
+import { once } from 'node:events';
 import { RpcException } from '@nestjs/microservices';
-import { firstValueFrom, lastValueFrom, NEVER, of, toArray } from 'rxjs';
+import { concat, firstValueFrom, lastValueFrom, NEVER, of, toArray } from 'rxjs';
 import {
   ClientMqtt,
   collectHealth,
@@ -209,6 +210,27 @@ describeOnBrokers('the channels', ({ protocolVersion, start, kind }) => {
       ['one', 'completed'],
       ['many', 'unsubscribed'],
     ]);
+  });
+
+  it('tell of a run that its requester ends: a stream, and a handler that fails over it, are cancelled', async () => {
+    using runs = tracingMessages<HandleEvent>(mqttChannels.handle);
+    const aborted = (signal: AbortSignal) => once(signal, 'abort');
+    const messages = {
+      stream: () => concat(of(1), NEVER),
+      fails: (_: unknown, { signal }: MqttContext) =>
+        aborted(signal).then(() => Promise.reject(new Error('aborted'))),
+      goesOn: (_: unknown, { signal }: MqttContext) => aborted(signal).then(() => 1),
+    };
+    await using _server = await startServer(server(), { messages });
+    await using client = await startClient(broker.url, { protocolVersion });
+    const outcomes = () => runs.filter(([part]) => part === 'asyncEnd').map(([, run]) => run.outcome);
+    for (const [index, topic] of ['stream', 'fails', 'goesOn'].entries()) {
+      const waiting = client.send(topic, {}).subscribe();
+      await until(() => runs.filter(([part]) => part === 'start').length === index + 1);
+      waiting.unsubscribe();
+      await until(() => outcomes().length === index + 1);
+    }
+    expect(outcomes()).toEqual(['cancelled', 'cancelled', 'handled']);
   });
 
   it('tell of a request to many, whose failures are replies and whose time is up', async () => {
