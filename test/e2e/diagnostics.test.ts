@@ -150,6 +150,25 @@ describeOnBrokers('the channels', ({ protocolVersion, start, kind }) => {
     expect(runs.at(-1)![1]).toMatchObject({ outcome: 'undecodable', error: { name: 'CodecError' } });
   });
 
+  it('tell of a message whose handler is not run, because the key of its order fails', async () => {
+    using runs = tracingMessages<HandleEvent>(mqttChannels.handle);
+    const failure = new Error('no key');
+    const order = () => {
+      throw failure;
+    };
+    const handle = () => expect('this').toBe('never run');
+    const setup = { events: { a: handle }, messages: { b: handle }, options: { order } };
+    await using _server = await startServer(server(), setup);
+    await using client = await startClient(broker.url, { protocolVersion });
+    await outcomeOf(client.emit('a', 1));
+    await until(() => runs.at(-1)?.[0] === 'asyncEnd');
+    expect(runs.map(([part]) => part)).toEqual(['start', 'end', 'error', 'asyncStart', 'asyncEnd']);
+    expect(runs[0]![1]).toMatchObject({ filter: 'a', outcome: 'failed', error: failure });
+    expect(await outcomeOf(client.send('b', 1))).toBeInstanceOf(RemoteError);
+    await until(() => runs.length === 10);
+    expect(runs.at(-1)![1]).toMatchObject({ filter: 'b', outcome: 'unanswered', error: failure });
+  });
+
   it('tell of requests and replies, on both sides', async () => {
     using requests = tracingMessages<RequestEvent>(mqttChannels.request);
     using runs = tracingMessages<HandleEvent>(mqttChannels.handle);
