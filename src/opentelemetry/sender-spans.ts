@@ -7,7 +7,7 @@ import {
   type Span,
   type Tracer,
 } from '@opentelemetry/api';
-import type { PublishEvent, RequestEvent } from '../index.js';
+import type { ConnectionIdentity, PublishEvent, RequestEvent } from '../index.js';
 import { connectionAttributes } from './connection-attributes.js';
 import { errorType } from './error-type.js';
 import { failSpan } from './fail-span.js';
@@ -41,8 +41,12 @@ export class SenderSpans {
   }
 
   endRequest(event: RequestEvent): void {
-    const { outcome = '', replies } = event;
-    this.#spans.get(event)?.setAttributes({ 'nestjs_mqtt.outcome': outcome, 'nestjs_mqtt.replies': replies });
+    const { connection, outcome = '', replies } = event;
+    this.#spans.get(event)?.setAttributes({
+      ...clientAttributes(connection), // which it may have had to wait for
+      'nestjs_mqtt.outcome': outcome,
+      'nestjs_mqtt.replies': replies,
+    });
     this.#end(event);
   }
 
@@ -72,12 +76,16 @@ function attributesOf(
   template: string | undefined,
 ): Attributes {
   return {
-    ...connectionAttributes(connection),
+    ...clientAttributes(connection),
     'messaging.operation.name': operation,
     'messaging.operation.type': 'send',
     'messaging.destination.name': topic,
     'messaging.destination.template': template,
-    'messaging.client.id': connection.clientId,
     'messaging.mqtt.message.qos': qos,
   };
+}
+
+function clientAttributes(connection: ConnectionIdentity): Attributes {
+  const { clientId } = connection;
+  return { ...connectionAttributes(connection), ...(clientId !== '' && { 'messaging.client.id': clientId }) };
 }

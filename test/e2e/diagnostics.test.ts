@@ -36,7 +36,7 @@ import { channelMessages, tracingMessages } from '../support/channel-messages.js
 import { connectDevice } from '../support/device.js';
 import { closedGate } from '../support/gate.js';
 import { outcomeOf } from '../support/outcome-of.js';
-import { startClient } from '../support/start-client.js';
+import { createClient, startClient } from '../support/start-client.js';
 import { startServer } from '../support/start-server.js';
 import { startTcpProxy } from '../support/tcp-proxy.js';
 import { until } from '../support/until.js';
@@ -193,6 +193,20 @@ describeOnBrokers('the channels', ({ protocolVersion, start, kind }) => {
     expect(runs.at(-1)![1]).toMatchObject({ kind: 'message', filter: 'count', replyTo, outcome: 'handled' });
     const reply = { connection, topic: 'clients/client/replies', qos: 0, error: undefined };
     expect(replies).toMatchObject([reply, reply, reply]);
+  });
+
+  it('tell of a request before there is a connection for it, which is known at its end', async () => {
+    using requests = tracingMessages<RequestEvent>(mqttChannels.request);
+    await using _server = await startServer(server(), { messages: { one: () => 1 } });
+    const servers = [{ host: '127.0.0.1', port: broker.port, protocol: 'mqtt' as const }];
+    await using client = createClient({ servers, protocolVersion, clientId: 'client' });
+    const answer = lastValueFrom(client.send('one', {}));
+    expect(requests.map(([part]) => part)).toEqual(['start', 'end']);
+    await answer;
+    expect(requests.at(-1)).toMatchObject([
+      'asyncEnd',
+      { connection: { broker: `127.0.0.1:${broker.port}`, clientId: 'client' } },
+    ]);
   });
 
   it.each<[string, number, string, unknown]>([

@@ -12,7 +12,7 @@ import { captureLogs, type CapturedLogs } from '../support/capture-logs.js';
 import { connectDevice } from '../support/device.js';
 import { outcomeOf } from '../support/outcome-of.js';
 import { startApp } from '../support/start-app.js';
-import { startClient } from '../support/start-client.js';
+import { createClient, startClient } from '../support/start-client.js';
 import { startServer } from '../support/start-server.js';
 import { Telemetry } from '../support/telemetry.js';
 import { until } from '../support/until.js';
@@ -241,6 +241,17 @@ describeOnBrokers('OpenTelemetry', ({ protocolVersion, start }) => {
     expect(parentOf(processed)).toBeUndefined();
     expect(linksOf(processed)).toEqual(protocolVersion === 5 ? [idOf(published)] : []);
     await client.clearRetained('kept');
+  });
+
+  it('names the client of a request that had to wait for its connection', async () => {
+    await using _server = await startServer(options(), { messages: { one: () => 1 } });
+    await using client = createClient({ ...options(), clientId: 'late' });
+    await outcomeOf(client.send('one', {}));
+    await until(() => telemetry.spans.some(({ kind }) => kind === SpanKind.CLIENT));
+    expect(only(telemetry.spans, 'request one')!.attributes).toMatchObject({
+      ...server(),
+      'messaging.client.id': 'late',
+    });
   });
 
   it.each([
