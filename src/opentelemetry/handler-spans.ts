@@ -16,6 +16,7 @@ import { connectionAttributes } from './connection-attributes.js';
 import { errorType } from './error-type.js';
 import { failSpan } from './fail-span.js';
 import type { Hooks } from './hooks.js';
+import { safely } from './safely.js';
 
 /** Outcomes without an error that are failures all the same. */
 const FAILURES: ReadonlySet<unknown> = new Set(['expired', 'unanswerable']);
@@ -34,7 +35,7 @@ export class HandlerSpans {
   }
 
   start(event: HandleEvent): void {
-    const origin = propagation.extract(ROOT_CONTEXT, event.context.getMetadata());
+    const origin = contextOf(event);
     const creation = trace.getSpanContext(origin);
     const parent = this.#isRoot(event) ? trace.deleteSpan(origin) : origin;
     const links = [
@@ -66,6 +67,12 @@ export class HandlerSpans {
   #linkToFailure({ delivery }: HandleEvent): Link[] {
     return linkTo(this.#failures.get(delivery), { 'nestjs_mqtt.link': 'retry' });
   }
+}
+
+/** A propagator may stumble over what a peer sends. */
+function contextOf({ context: message }: HandleEvent): Context {
+  const extract = (): Context => propagation.extract(ROOT_CONTEXT, message.getMetadata());
+  return safely('the propagator', extract) ?? ROOT_CONTEXT;
 }
 
 function enter({ runIn }: HandleEvent, active: Context): void {

@@ -4,6 +4,7 @@ import {
   SpanKind,
   trace,
   type Attributes,
+  type Context,
   type Span,
   type Tracer,
 } from '@opentelemetry/api';
@@ -12,6 +13,7 @@ import { connectionAttributes } from './connection-attributes.js';
 import { errorType } from './error-type.js';
 import { failSpan } from './fail-span.js';
 import type { Hooks } from './hooks.js';
+import { safely } from './safely.js';
 
 type SenderEvent = PublishEvent | RequestEvent;
 
@@ -57,9 +59,7 @@ export class SenderSpans {
     const active = context.active();
     const span = this.#tracer.startSpan(name, { kind, attributes }, active);
     this.#spans.set(event, span);
-    const { metadata } = event;
-    const hasContext = propagation.fields().some((field) => field in metadata); // somebody's own, such as a dispatch hook's
-    if (!hasContext) propagation.inject(trace.setSpan(active, span), metadata);
+    safely('the propagator', () => inject(trace.setSpan(active, span), event.metadata));
   }
 
   #end(event: SenderEvent): void {
@@ -68,6 +68,11 @@ export class SenderSpans {
     if (event.error !== undefined) failSpan(span, errorType(event.error), event.error);
     span.end();
   }
+}
+
+function inject(active: Context, metadata: SenderEvent['metadata']): void {
+  const hasContext = propagation.fields().some((field) => field in metadata); // somebody's own, such as a dispatch hook's
+  if (!hasContext) propagation.inject(active, metadata);
 }
 
 function attributesOf(

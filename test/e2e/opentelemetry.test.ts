@@ -269,6 +269,19 @@ describeOnBrokers('OpenTelemetry', ({ protocolVersion, start }) => {
     });
   });
 
+  it('lets no message suffer from a propagator that fails', async () => {
+    propagation.disable();
+    const fail = () => {
+      throw new Error('no');
+    };
+    propagation.setGlobalPropagator({ fields: () => ['traceparent'], inject: fail, extract: fail });
+    await using _server = await startServer(options(), { messages: { one: () => 1 } });
+    await using client = await startClient(broker.url, { protocolVersion });
+    expect(await outcomeOf(client.send('one', {}))).toBe(1);
+    await telemetry.ended(2);
+    expect(parentOf(only(telemetry.spans, 'process one')!)).toBeUndefined();
+  });
+
   it('is an instrumentation that can be registered, given providers, and taken away', async () => {
     instrumentation.disable();
     const registered: Instrumentation = new MqttInstrumentation({ enabled: false });
