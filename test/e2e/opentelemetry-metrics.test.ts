@@ -1,5 +1,6 @@
 import { RpcException } from '@nestjs/microservices';
 import { lastValueFrom } from 'rxjs';
+import { MqttConnection } from 'nestjs-mqtt';
 import { MqttInstrumentation } from 'nestjs-mqtt/opentelemetry';
 import { startAedes } from '../support/aedes-broker.js';
 import { describeOnBrokers, type Broker } from '../support/brokers.js';
@@ -7,7 +8,7 @@ import { captureLogs, type CapturedLogs } from '../support/capture-logs.js';
 import { connectDevice } from '../support/device.js';
 import { closedGate } from '../support/gate.js';
 import { outcomeOf } from '../support/outcome-of.js';
-import { startClient } from '../support/start-client.js';
+import { createClient, startClient } from '../support/start-client.js';
 import { startServer } from '../support/start-server.js';
 import { startTcpProxy } from '../support/tcp-proxy.js';
 import { Telemetry } from '../support/telemetry.js';
@@ -132,6 +133,23 @@ describeOnBrokers("OpenTelemetry's metrics", ({ protocolVersion, start }) => {
 });
 
 describe("OpenTelemetry's metrics", () => {
+  it('count the subscriptions of a shared connection once for each role', async () => {
+    await using broker = await startAedes({ version: 5 });
+    const connection = new MqttConnection({ url: broker.url, protocolVersion: 5 });
+    await using _server = await startServer({ connection }, { events: { a: () => 1, b: () => 1 } });
+    await using client = createClient({ connection });
+    await using other = createClient({ connection });
+    await Promise.all([client.connect(), other.connect()]);
+    const server = { 'nestjs_mqtt.role': 'server' };
+    const clients = { 'nestjs_mqtt.role': 'client' };
+    expect(await telemetry.points('nestjs_mqtt.instances')).toMatchObject([
+      point(1, server),
+      point(2, clients),
+    ]);
+    for (const name of ['nestjs_mqtt.subscriptions.wanted', 'nestjs_mqtt.subscriptions.granted'])
+      expect(await telemetry.points(name)).toMatchObject([point(2, server), point(2, clients)]);
+  });
+
   it('count connections that are lost and made again', async () => {
     await using broker = await startAedes({ version: 5 });
     await using proxy = await startTcpProxy(broker);
