@@ -13,13 +13,10 @@ import {
 } from '@opentelemetry/api';
 import type { HandleEvent } from '../index.js';
 import { connectionAttributes } from './connection-attributes.js';
-import { errorType } from './error-type.js';
 import { failSpan } from './fail-span.js';
 import type { Hooks } from './hooks.js';
+import { runFailure } from './run-failure.js';
 import { safely } from './safely.js';
-
-/** Outcomes without an error that are failures all the same. */
-const FAILURES: ReadonlySet<unknown> = new Set(['expired', 'unanswerable']);
 
 /** A span for each run of a handler, which runs inside of it. */
 export class HandlerSpans {
@@ -54,8 +51,8 @@ export class HandlerSpans {
     if (span === undefined) return;
     const { outcome = '', error, delivery } = event;
     span.setAttribute('nestjs_mqtt.outcome', outcome);
-    if (error !== undefined) failSpan(span, errorType(error), error);
-    else if (FAILURES.has(outcome)) failSpan(span, outcome, undefined);
+    const failure = runFailure(event);
+    if (failure !== undefined) failSpan(span, failure, error);
     if (outcome === 'failed') this.#failures.set(delivery, span.spanContext());
     span.end();
   }

@@ -1,6 +1,6 @@
 import { RpcException } from '@nestjs/microservices';
 import { lastValueFrom } from 'rxjs';
-import { MqttConnection } from 'nestjs-mqtt';
+import { MqttConnection, MqttRecord } from 'nestjs-mqtt';
 import { MqttInstrumentation } from 'nestjs-mqtt/opentelemetry';
 import { startAedes } from '../support/aedes-broker.js';
 import { describeOnBrokers, type Broker } from '../support/brokers.js';
@@ -99,6 +99,21 @@ describeOnBrokers("OpenTelemetry's metrics", ({ protocolVersion, start }) => {
       point(1, template('poison')),
     ]);
     expect(await telemetry.points('nestjs_mqtt.dead_letters')).toMatchObject([point(1, template('poison'))]);
+  });
+
+  it('have an error.type for a request that is not run, as its span has', async () => {
+    await using _server = await startServer(
+      { ...options(), allowResponseTopic: 'elsewhere' },
+      { messages: { ask: () => 1 } },
+    );
+    await using client = await startClient(broker.url, { protocolVersion });
+    await outcomeOf(client.send('ask', new MqttRecord(1, { timeoutMs: 50 })));
+    await telemetry.ended(2);
+    const attributes = { 'nestjs_mqtt.outcome': 'unanswerable', 'error.type': 'unanswerable' };
+    expect(await telemetry.points('messaging.process.duration')).toMatchObject([
+      point({ count: 1 }, attributes),
+    ]);
+    expect(telemetry.spans.find(({ name }) => name === 'process ask')).toMatchObject({ attributes });
   });
 
   it('tell how servers and clients are, added up by their role', async () => {
