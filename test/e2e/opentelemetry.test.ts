@@ -162,6 +162,17 @@ describeOnBrokers('OpenTelemetry', ({ protocolVersion, start }) => {
     expect(linksOf(processed)).toEqual(hasPlace ? [idOf(published)] : []);
   });
 
+  it("goes on with the trace of an event in Nest's envelope", async () => {
+    await using _server = await startServer(options(), { events: { 'sites/{site}': () => 1 } });
+    await using client = await startClient(broker.url, { protocolVersion, wireFormat: 'nest' });
+    await outcomeOf(client.emit('sites/oslo', 1));
+    await telemetry.ended(2);
+    const [published, processed] = ['publish sites/{site}', 'process sites/{site}'].map((name) =>
+      only(telemetry.spans, name),
+    ) as [ReadableSpan, ReadableSpan];
+    expect(parentOf(processed)).toBe(idOf(published));
+  });
+
   it('links a run that is a repetition to the one that failed, and says why', async () => {
     const events = {
       poison: () => {
