@@ -137,6 +137,22 @@ describeOnBrokers('the channels', ({ protocolVersion, start, kind }) => {
     expect(letters[0]!.error).toEqual(silently ? undefined : expect.any(Error));
   });
 
+  it.each([
+    ['does not decode', '{', {}, 1],
+    ['has no key', '1', { order: withoutKey }, 0],
+  ])(
+    'tell how often a message that %s was tried before its dead letter',
+    async (_, payload, options, attempts) => {
+      using letters = channelMessages<DeadLetterEvent>(mqttChannels.deadLetter);
+      const all = { codec: jsonCodec, deadLetter: 'graves', ...options };
+      await using _server = await startServer(server(), { events: { a: () => 1 }, options: all });
+      await using device = await connectDevice(broker.url, { protocolVersion });
+      await device.publish('a', payload);
+      await until(() => letters.length === 1);
+      expect(letters[0]).toMatchObject({ attempts, reason: expect.any(Error) });
+    },
+  );
+
   it('tell of a payload that does not decode, for which no handler is run', async () => {
     using runs = tracingMessages<HandleEvent>(mqttChannels.handle);
     const handle = () => expect('this').toBe('never run');
@@ -152,21 +168,17 @@ describeOnBrokers('the channels', ({ protocolVersion, start, kind }) => {
 
   it('tell of a message whose handler is not run, because the key of its order fails', async () => {
     using runs = tracingMessages<HandleEvent>(mqttChannels.handle);
-    const failure = new Error('no key');
-    const order = () => {
-      throw failure;
-    };
     const handle = () => expect('this').toBe('never run');
-    const setup = { events: { a: handle }, messages: { b: handle }, options: { order } };
+    const setup = { events: { a: handle }, messages: { b: handle }, options: { order: withoutKey } };
     await using _server = await startServer(server(), setup);
     await using client = await startClient(broker.url, { protocolVersion });
     await outcomeOf(client.emit('a', 1));
     await until(() => runs.at(-1)?.[0] === 'asyncEnd');
     expect(runs.map(([part]) => part)).toEqual(['start', 'end', 'error', 'asyncStart', 'asyncEnd']);
-    expect(runs[0]![1]).toMatchObject({ filter: 'a', outcome: 'failed', error: failure });
+    expect(runs[0]![1]).toMatchObject({ filter: 'a', outcome: 'failed', error: noKey });
     expect(await outcomeOf(client.send('b', 1))).toBeInstanceOf(RemoteError);
     await until(() => runs.length === 10);
-    expect(runs.at(-1)![1]).toMatchObject({ filter: 'b', outcome: 'unanswered', error: failure });
+    expect(runs.at(-1)![1]).toMatchObject({ filter: 'b', outcome: 'unanswered', error: noKey });
   });
 
   it('tell of requests and replies, on both sides', async () => {
@@ -416,3 +428,9 @@ describe('the channels', () => {
     expect(collect()).toHaveLength(1);
   });
 });
+
+const noKey = new Error('no key');
+
+function withoutKey(): never {
+  throw noKey;
+}
