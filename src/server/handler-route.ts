@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import type { MessageHandler } from '@nestjs/microservices';
 import { autoCodec } from '../codec/auto-codec.js';
 import type { Codec } from '../codec/codec.js';
@@ -97,7 +98,7 @@ function toSubscription(
 /** @throws {ConfigurationError} */
 export function checkConcurrency(concurrency = Infinity): number {
   if (concurrency === Infinity || (Number.isInteger(concurrency) && concurrency >= 1)) return concurrency;
-  throw new ConfigurationError(`concurrency must be 1 or more, not ${String(concurrency)}`);
+  throw new ConfigurationError(`concurrency must be an integer of 1 or more, not ${inspect(concurrency)}`);
 }
 
 function checkAck(ack: HandlerRoute['ack']): HandlerRoute['ack'] {
