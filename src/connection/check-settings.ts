@@ -18,6 +18,7 @@ export function checkSettings(options: MqttConnectionOptions): void {
 const MAX_KEEP_ALIVE = 65_535;
 
 const RULES: readonly [keyof MqttConnectionOptions, string, (value: unknown) => boolean][] = [
+  ['url', 'a string', (value) => typeof value === 'string'],
   ['protocolVersion', 'the number 5 or 4', (value) => value === 5 || value === 4 || value === 3],
   ['clean', 'true or false', (value) => typeof value === 'boolean'],
   ['keepalive', `an integer from 0 to ${MAX_KEEP_ALIVE}`, (value) => isKeepAlive(value)],

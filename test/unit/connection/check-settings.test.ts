@@ -6,6 +6,7 @@ const asOptions = (options: object) => options as MqttConnectionOptions;
 
 describe('the settings of a connection', () => {
   it.each<[object, string]>([
+    [{ url: null }, 'url must be a string, not null'],
     [{ protocolVersion: '5' }, "protocolVersion must be the number 5 or 4, not '5'"],
     [{ protocolVersion: 6 }, 'protocolVersion must be the number 5 or 4, not 6'],
     [{ clean: 'false' }, "clean must be true or false, not 'false'"],
