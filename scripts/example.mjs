@@ -22,7 +22,9 @@ const { values, positionals } = parseArgs({ allowPositionals: true, options: { u
 const [name] = positionals;
 
 if (!names.includes(name)) {
-  console.error(`Usage: npm run example -- <name> [--url <url>], one of: ${names.join(', ')}`);
+  console.error(
+    `Usage: npm run example -- <name> [--url <url>], one of: ${names.join(', ')}; or npm run demo [-- --web]`,
+  );
   process.exitCode = 1;
 } else if (existsSync(new URL(`${name}/main.js`, folder))) {
   await runMain(new URL(`${name}/main.js`, folder), brokersOf[name] ?? oneBroker);

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { Logger } from '@nestjs/common';
 import { ClientProxy, type MqttEvents, type ReadPacket, type WritePacket } from '@nestjs/microservices';
 import type { MqttClient } from 'mqtt';
@@ -318,8 +319,8 @@ function checkTopic(option: string, topic: string | undefined): void {
 }
 
 function checkTimeout(timeoutMs = DEFAULT_TIMEOUT_MS): number {
-  if (timeoutMs >= 0) return timeoutMs;
-  throw new ConfigurationError(`timeoutMs must be 0 or more, not ${String(timeoutMs)}`);
+  if (typeof timeoutMs === 'number' && timeoutMs >= 0) return timeoutMs;
+  throw new ConfigurationError(`timeoutMs must be a number of 0 or more, not ${inspect(timeoutMs)}`);
 }
 
 function checkMax(max: number): void {

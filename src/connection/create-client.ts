@@ -1,6 +1,7 @@
 import { connect, type MqttClient } from 'mqtt';
 import { ConfigurationError } from '../errors.js';
 import { BackOff, MAX_DELAY_MS } from './back-off.js';
+import { checkSettings } from './check-settings.js';
 import { describeBroker, toMqttJsOptions, type MqttConnectionOptions } from './connection-options.js';
 import { useHandleAuth } from './handle-auth.js';
 import { PacketIdentifiers } from './packet-identifiers.js';
@@ -11,6 +12,7 @@ import type { Presence } from './presence.js';
  * @throws {ConfigurationError}
  */
 export function checkOptions(options: MqttConnectionOptions): void {
+  checkSettings(options);
   toMqttJsOptions(options);
   BackOff.from(options);
 }

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import type { MessageHandler } from '@nestjs/microservices';
 import { autoCodec } from '../codec/auto-codec.js';
 import type { Codec } from '../codec/codec.js';
@@ -12,6 +13,7 @@ import type { MqttHandlerOptions } from './handler-options.js';
 import { toMessageKey, type MessageKey } from './message-key.js';
 import { ReplyCache } from './reply-cache.js';
 import type { ServerMqttOptions } from './server-options.js';
+import { TOPIC_PARAM_NAMES } from './topic-param-names.js';
 import { fillVariables } from './topic-variables.js';
 import { Lane } from './work-queue.js';
 
@@ -21,7 +23,10 @@ export interface RegisteredHandler {
   readonly pattern: unknown;
   readonly handler: MessageHandler;
   readonly isEventHandler: boolean;
-  readonly extras: MqttHandlerOptions & { readonly [HANDLER_NAME]?: string };
+  readonly extras: MqttHandlerOptions & {
+    readonly [HANDLER_NAME]?: string;
+    readonly [TOPIC_PARAM_NAMES]?: readonly string[];
+  };
 }
 
 /** A handler with all that is known about it before the first message. */
@@ -47,6 +52,7 @@ export function toRoute(registered: RegisteredHandler, defaults: ServerMqttOptio
   try {
     const pattern = fillVariables(registered.pattern, defaults.topicVariables);
     const filter = toFilter(pattern, extras.shared ?? defaults.shared);
+    checkTopicParams(filter, extras[TOPIC_PARAM_NAMES]);
     const order = extras.order ?? defaults.order ?? (isEventHandler ? 'topic' : 'none');
     return {
       name,
@@ -79,6 +85,15 @@ function toFilter(pattern: unknown, shared: string | false | undefined): TopicFi
   return typeof shared === 'string' && filter.shareName === undefined ? filter.share(shared) : filter;
 }
 
+function checkTopicParams(filter: TopicFilter, names: readonly string[] = []): void {
+  const missing = names.find((name) => !filter.names.includes(name));
+  if (missing === undefined) return;
+  const known = filter.names.map((name) => `{${name}}`).join(', ') || 'none';
+  throw new ConfigurationError(
+    `@TopicParam("${missing}") is no named level of the pattern, which has ${known}`,
+  );
+}
+
 function toSubscription(
   filter: TopicFilter,
   extras: MqttHandlerOptions,
@@ -97,7 +112,7 @@ function toSubscription(
 /** @throws {ConfigurationError} */
 export function checkConcurrency(concurrency = Infinity): number {
   if (concurrency === Infinity || (Number.isInteger(concurrency) && concurrency >= 1)) return concurrency;
-  throw new ConfigurationError(`concurrency must be 1 or more, not ${String(concurrency)}`);
+  throw new ConfigurationError(`concurrency must be an integer of 1 or more, not ${inspect(concurrency)}`);
 }
 
 function checkAck(ack: HandlerRoute['ack']): HandlerRoute['ack'] {

@@ -1,6 +1,7 @@
 import { EventPattern, MessagePattern } from '@nestjs/microservices';
 import { HANDLER_NAME } from './handler-name.js';
 import type { MqttHandlerOptions } from './handler-options.js';
+import { TOPIC_PARAM_NAMES, topicParamNames } from './topic-param-names.js';
 
 /** What {@link MqttEventPattern} and {@link MqttMessagePattern} take beside the pattern. */
 export interface MqttPatternOptions extends MqttHandlerOptions {
@@ -43,6 +44,8 @@ function named(
 ): MethodDecorator {
   return (target, key, descriptor) => {
     const name = `${target.constructor.name}.${String(key)}`;
-    return decorator(pattern, transport, { ...options, [HANDLER_NAME]: name })(target, key, descriptor);
+    const names = Array.isArray(pattern) ? [] : topicParamNames(target, key); // of several patterns, one may have it
+    const extras = { ...options, [HANDLER_NAME]: name, [TOPIC_PARAM_NAMES]: names };
+    return decorator(pattern, transport, extras)(target, key, descriptor);
   };
 }

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { Logger } from '@nestjs/common';
 import {
   Server,
@@ -299,7 +300,8 @@ function withReceiveMaximum(options: ServerMqttOptions, concurrency: number): Se
 function checkLimits(options: ServerMqttOptions): void {
   for (const name of ['maxQueued', 'drainTimeoutMs'] as const) {
     const value = options[name] ?? 0;
-    if (!(value >= 0)) throw new ConfigurationError(`${name} must be 0 or more, not ${value}`);
+    if (typeof value === 'number' && value >= 0) continue;
+    throw new ConfigurationError(`${name} must be a number of 0 or more, not ${inspect(value)}`);
   }
   retiredSubscriptions(options);
   replyTopicRule(options);

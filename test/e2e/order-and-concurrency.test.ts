@@ -186,7 +186,7 @@ describe('concurrency', () => {
   });
 
   it.each([0, 1.5, Number.NaN])('%d is refused', (concurrency) => {
-    expect(() => new ServerMqtt({ concurrency })).toThrow('concurrency must be 1 or more');
+    expect(() => new ServerMqtt({ concurrency })).toThrow('concurrency must be an integer of 1 or more');
   });
 });
 

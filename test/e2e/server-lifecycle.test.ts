@@ -9,6 +9,7 @@ import {
   MqttEventPattern,
   MqttStatus,
   ServerMqtt,
+  TopicParam,
 } from '../../src/index.js';
 import { startAedes } from '../support/aedes-broker.js';
 import { describeOnBrokers } from '../support/brokers.js';
@@ -257,5 +258,44 @@ describe('a mistake in the code', () => {
     const error = await failureOf(startApp({ controllers: [BadController], server: {} }));
     expect(error).toBeInstanceOf(ConfigurationError);
     expect(error?.message).toContain(message);
+  });
+
+  it.each([
+    ['meters/{meter}/{channel}', '{meter}, {channel}'],
+    ['${prefix}/+', '{site}'],
+    ['meters/+', 'none'],
+  ])(
+    'in the name of a level of "%s" makes listen() reject, with those that there are',
+    async (pattern, known) => {
+      @Controller()
+      class MetersController {
+        @MqttEventPattern(pattern)
+        handle(@TopicParam('metre') _meter: string): void {}
+      }
+      const server = { topicVariables: { prefix: 'sites/{site}' } };
+      const error = await failureOf(startApp({ controllers: [MetersController], server }));
+      expect(error).toBeInstanceOf(ConfigurationError);
+      expect(error?.message).toBe(
+        `MetersController.handle: @TopicParam("metre") is no named level of the pattern, which has ${known}`,
+      );
+    },
+  );
+
+  it('is not a name that one of several patterns has', async () => {
+    const meters: unknown[] = [];
+    @Controller()
+    class MetersController {
+      @MqttEventPattern(['meters/{meter}', 'meters'])
+      handle(@TopicParam('meter') meter: string | undefined): void {
+        meters.push(meter);
+      }
+    }
+    await using broker = await startAedes({ version: 4 });
+    await using _app = await startApp({ controllers: [MetersController], server: { url: broker.url } });
+    await using device = await connectDevice(broker.url);
+    await device.publish('meters/7', '1');
+    await device.publish('meters', '1');
+    await until(() => meters.length === 2);
+    expect(meters).toEqual(expect.arrayContaining(['7', undefined]));
   });
 });
