@@ -1,4 +1,4 @@
-import type { MqttClient } from 'mqtt';
+import type { MqttClient, Packet } from 'mqtt';
 
 const DEFAULT_MAX_ATTEMPTS = 3;
 
@@ -16,18 +16,21 @@ export function guardReplay(client: MqttClient, maxAttempts = DEFAULT_MAX_ATTEMP
   let sent: number | undefined;
   let suspect: number | undefined;
   let strikes = 0;
-  client.on('packetreceive', ({ cmd, messageId }) => {
+  const onReceived = ({ cmd, messageId }: Packet): void => {
     if (cmd === 'connack') replaying = true;
     if ((cmd === 'puback' || cmd === 'pubcomp') && messageId === sent) sent = undefined;
-  });
+  };
+  client.on('packetreceive', onReceived);
   client.on('packetsend', (packet) => {
     if (replaying && (packet.cmd === 'publish' || packet.cmd === 'pubrel')) sent = packet.messageId;
   });
   client.on('connect', () => {
     replaying = false;
     suspect = undefined;
+    client.off('packetreceive', onReceived); // each listener would cost each message
   });
   client.on('close', () => {
+    client.off('packetreceive', onReceived).on('packetreceive', onReceived);
     const culprit = replaying ? sent : undefined;
     replaying = false;
     sent = undefined;
