@@ -20,17 +20,20 @@ export function guardReplay(client: MqttClient, maxAttempts = DEFAULT_MAX_ATTEMP
     if (cmd === 'connack') replaying = true;
     if ((cmd === 'puback' || cmd === 'pubcomp') && messageId === sent) sent = undefined;
   };
-  client.on('packetreceive', onReceived);
-  client.on('packetsend', (packet) => {
+  const onSent = (packet: Packet): void => {
     if (replaying && (packet.cmd === 'publish' || packet.cmd === 'pubrel')) sent = packet.messageId;
-  });
+  };
+  const watch = (): void => void client.on('packetreceive', onReceived).on('packetsend', onSent);
+  const leave = (): void => void client.off('packetreceive', onReceived).off('packetsend', onSent);
+  watch();
   client.on('connect', () => {
     replaying = false;
     suspect = undefined;
-    client.off('packetreceive', onReceived); // each listener would cost each message
+    leave(); // a second listener costs each message more than the first
   });
   client.on('close', () => {
-    client.off('packetreceive', onReceived).on('packetreceive', onReceived);
+    leave();
+    watch();
     const culprit = replaying ? sent : undefined;
     replaying = false;
     sent = undefined;
