@@ -123,9 +123,9 @@ export class Requester implements ConnectionUser, Subscriber {
   #startTraced(call: OutboundCall, request: PendingRequest): void {
     const { topic, options } = call;
     const { id, timeoutMs, many } = request;
-    const connection = this.#connection.identity;
     const trace = new RequestTrace(
-      { connection, topic, qos: options.qos ?? 0, id, timeoutMs, many },
+      { topic, qos: options.qos ?? 0, id, timeoutMs, many },
+      () => this.#connection.identity,
       call.metadata,
     );
     request.trace = trace;

@@ -8,7 +8,7 @@ export interface ConnectionHealth {
   readonly connectedSince: Date | undefined;
   /** Those of all who use the connection. Ready is who is connected and has all that are wanted. */
   readonly subscriptions: {
-    /** How many the broker has granted in this session. */
+    /** How many of those that there are to be the broker has granted in this session. */
     readonly granted: number;
     /** How many there are to be. */
     readonly wanted: number;

@@ -116,15 +116,21 @@ export function describeBroker({
   port,
   protocol,
 }: MqttConnectionOptions): string {
-  if (servers !== undefined) return servers.map((server) => `${server.host}:${server.port}`).join(', ');
+  if (servers !== undefined) return servers.map((server) => hostAndPort(server.host, server.port)).join(', ');
   if (host === undefined && port === undefined) return redact(url);
   const parsed = new URL(url);
-  return `${protocol ?? parsed.protocol.replace(':', '')}://${host ?? parsed.hostname}:${port ?? parsed.port}`;
+  const where = hostAndPort(host ?? parsed.hostname, port ?? parsed.port);
+  return `${protocol ?? parsed.protocol.replace(':', '')}://${where}`;
 }
 
 /** The same of the one of `servers` that the client is connected to. */
 export function describeServer({ options: { servers, host, port } }: MqttClient, broker: string): string {
-  return servers === undefined ? broker : `${host}:${port}`;
+  return servers === undefined ? broker : hostAndPort(host, port);
+}
+
+/** An IPv6 address in brackets, as in a URL. */
+function hostAndPort(host = '', port: number | string = ''): string {
+  return `${/^[^[].*:/.test(host) ? `[${host}]` : host}:${port}`;
 }
 
 function redact(url: string): string {

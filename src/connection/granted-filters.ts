@@ -14,6 +14,10 @@ export class GrantedFilters {
     return this.#granted.size;
   }
 
+  has(filter: string): boolean {
+    return this.#granted.has(filter);
+  }
+
   /** Whether what was granted is what is asked for now, or more: another SUBSCRIBE brings the retained messages again. */
   satisfies(request: SubscriptionRequest): boolean {
     const granted = this.#granted.get(request.filter);

@@ -8,7 +8,7 @@ export interface HealthReport {
   readonly role: 'server' | 'client';
   readonly connection: ConnectionIdentity;
   /** What its `health()` says: {@link ServerHealth} or {@link ClientHealth}. */
-  readonly health: ConnectionHealth & {
+  readonly health: ConnectionHealth & { readonly listening?: boolean } & {
     readonly [count in 'running' | 'waiting' | 'dropped' | 'expired' | 'pendingRequests']?: number;
   };
 }

@@ -43,10 +43,12 @@ export class Subscriptions {
     return this.#granted.filters;
   }
 
-  /** How many there are, and how many there are to be. */
+  /** How many there are to be, and how many of them there are. */
   count(): { readonly granted: number; readonly wanted: number } {
-    const wanted = this.#session === undefined ? this.#plan.identified : this.#wanted(this.#session);
-    return { granted: this.#session === undefined ? 0 : this.#granted.size, wanted: wanted.length };
+    if (this.#session === undefined) return { granted: 0, wanted: this.#plan.identified.length };
+    const wanted = this.#wanted(this.#session);
+    const granted = wanted.filter(({ filter }) => this.#granted.has(filter));
+    return { granted: granted.length, wanted: wanted.length };
   }
 
   /** Filters that a kept session may have, and nobody wants: unsubscribed from when the first session is present. */

@@ -13,7 +13,7 @@ export interface DeadLetterEvent {
   readonly handler: string;
   /** Its Topic Filter with its named levels, without `$share/group`. */
   readonly filter: string;
-  /** How often it was run; 0 if that was not possible. */
+  /** How often it was tried, also where the payload does not decode; 0 if the key of its order failed. */
   readonly attempts: number;
   /** Why the event could not be handled. */
   readonly reason: unknown;

@@ -3,7 +3,8 @@ import type { ConnectionIdentity } from './connection-identity.js';
 
 /**
  * How a run of a handler ended: `handled`, also where a requester was told of the failure that it is; `failed`; `undecodable`, and
- * not run; `expired`, `cancelled` or `left` to another process, of a request that nobody here waits for any more; `unanswered`, of a
+ * not run; `expired`, `cancelled` or `left` to another process, of a request that nobody here waits for any more and that was not run, has
+ * failed, or is a stream; `unanswered`, of a
  * request that got no answer, or none but "Internal server error"; `unanswerable`, and not run, of one without a valid place for it.
  */
 export type HandleOutcome =

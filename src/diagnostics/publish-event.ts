@@ -13,7 +13,8 @@ export interface PublishEvent {
   readonly qos: QoS;
   readonly retain: boolean;
   /**
-   * What goes with the message, with what Nest's dispatch hook attached: User Properties on MQTT 5, nowhere on 3.1.1. `start` may add
+   * What goes with the message, with what Nest's dispatch hook attached: User Properties on MQTT 5, nowhere on 3.1.1 unless
+   * `wireFormat` is `nest`. `start` may add
    * to it.
    */
   readonly metadata: Record<string, string>;

@@ -3,7 +3,6 @@ import type { ConnectionIdentity } from './connection-identity.js';
 
 /** What is known of a request before it is sent. */
 export interface RequestFacts {
-  readonly connection: ConnectionIdentity;
   readonly topic: string;
   readonly qos: QoS;
   /** The Correlation Data, or the `id` of the envelope. */
@@ -19,6 +18,8 @@ export interface RequestFacts {
  * observer hears of it; `error` precedes that of one that fails.
  */
 export interface RequestEvent extends RequestFacts {
+  /** Before the first connection without a Client Identifier, and the one of several `servers`; with them at the end. */
+  connection: ConnectionIdentity;
   /**
    * What goes with the request, with what Nest's dispatch hook attached: User Properties on MQTT 5, part of the envelope on 3.1.1. `start` may
    * add to it.

@@ -1,4 +1,5 @@
 import { tracingChannel, type TracingChannel } from 'node:diagnostics_channel';
+import type { ConnectionIdentity } from './connection-identity.js';
 import { mqttChannels } from './mqtt-channels.js';
 import type { RequestEvent, RequestFacts } from './request-event.js';
 
@@ -9,11 +10,17 @@ export const requesting: TracingChannel<unknown, RequestEvent> = tracingChannel(
 /** Tells of a request. To be made if somebody listens. */
 export class RequestTrace {
   readonly #event: RequestEvent;
+  readonly #connection: () => ConnectionIdentity;
 
-  constructor(facts: RequestFacts, metadata: Readonly<Record<string, string>> | undefined) {
+  constructor(
+    facts: RequestFacts,
+    connection: () => ConnectionIdentity,
+    metadata: Readonly<Record<string, string>> | undefined,
+  ) {
+    this.#connection = connection;
     this.#event = {
-      connection: facts.connection, // name by name: a spread takes two microseconds
-      topic: facts.topic,
+      connection: connection(),
+      topic: facts.topic, // name by name: a spread takes two microseconds
       qos: facts.qos,
       id: facts.id,
       timeoutMs: facts.timeoutMs,
@@ -45,6 +52,7 @@ export class RequestTrace {
   end(outcome: Outcome, error?: unknown): void {
     const event = this.#event;
     if (event.outcome !== undefined) return;
+    event.connection = this.#connection();
     event.outcome = outcome;
     event.error = error;
     if (outcome === 'failed') requesting.error.publish(event);

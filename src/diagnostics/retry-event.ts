@@ -3,7 +3,7 @@ import type { ConnectionIdentity } from './connection-identity.js';
 import { mqttChannels } from './mqtt-channels.js';
 import type { TypedChannel } from './typed-channel.js';
 
-/** A handler failed, and will be run again. */
+/** A handler failed, and will be run again, unless the server closes before that. */
 export interface RetryEvent {
   readonly connection: ConnectionIdentity;
   readonly topic: string;

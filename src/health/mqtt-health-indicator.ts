@@ -27,7 +27,7 @@ export class MqttHealthIndicator {
   }
 
   /**
-   * `up` while all of them are connected and the broker has granted every subscription that they want. Without sources it is `down` if nothing
+   * `up` while all of them are connected, servers listen, and the broker has granted every subscription that they want. Without sources it is `down` if nothing
    * is open.
    * @param key what the result is called
    */

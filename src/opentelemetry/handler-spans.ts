@@ -13,12 +13,10 @@ import {
 } from '@opentelemetry/api';
 import type { HandleEvent } from '../index.js';
 import { connectionAttributes } from './connection-attributes.js';
-import { errorType } from './error-type.js';
 import { failSpan } from './fail-span.js';
 import type { Hooks } from './hooks.js';
-
-/** Outcomes without an error that are failures all the same. */
-const FAILURES: ReadonlySet<unknown> = new Set(['expired', 'unanswerable']);
+import { runFailure } from './run-failure.js';
+import { safely } from './safely.js';
 
 /** A span for each run of a handler, which runs inside of it. */
 export class HandlerSpans {
@@ -34,7 +32,7 @@ export class HandlerSpans {
   }
 
   start(event: HandleEvent): void {
-    const origin = propagation.extract(ROOT_CONTEXT, event.context.getMetadata());
+    const origin = contextOf(event);
     const creation = trace.getSpanContext(origin);
     const parent = this.#isRoot(event) ? trace.deleteSpan(origin) : origin;
     const links = [
@@ -53,8 +51,8 @@ export class HandlerSpans {
     if (span === undefined) return;
     const { outcome = '', error, delivery } = event;
     span.setAttribute('nestjs_mqtt.outcome', outcome);
-    if (error !== undefined) failSpan(span, errorType(error), error);
-    else if (FAILURES.has(outcome)) failSpan(span, outcome, undefined);
+    const failure = runFailure(event);
+    if (failure !== undefined) failSpan(span, failure, error);
     if (outcome === 'failed') this.#failures.set(delivery, span.spanContext());
     span.end();
   }
@@ -66,6 +64,12 @@ export class HandlerSpans {
   #linkToFailure({ delivery }: HandleEvent): Link[] {
     return linkTo(this.#failures.get(delivery), { 'nestjs_mqtt.link': 'retry' });
   }
+}
+
+/** A propagator may stumble over what a peer sends. */
+function contextOf({ context: message }: HandleEvent): Context {
+  const extract = (): Context => propagation.extract(ROOT_CONTEXT, message.getMetadata());
+  return safely('the propagator', extract) ?? ROOT_CONTEXT;
 }
 
 function enter({ runIn }: HandleEvent, active: Context): void {

@@ -2,8 +2,10 @@ import type { BatchObservableResult, Meter, Observable } from '@opentelemetry/ap
 import { collectHealth, type HealthReport } from '../index.js';
 import { connectionAttributes } from './connection-attributes.js';
 
-/** What of a report each gauge adds up. */
-const GAUGES: Readonly<Record<string, readonly [unit: string, description: string, read: Read]>> = {
+/** What of a report each gauge adds up, or of each connection, which several may share. */
+const GAUGES: Readonly<
+  Record<string, readonly [unit: string, description: string, read: Read, of?: 'connection']>
+> = {
   'nestjs_mqtt.instances': ['instance', 'Open servers and clients', () => 1],
   'nestjs_mqtt.instances.connected': [
     'instance',
@@ -14,11 +16,13 @@ const GAUGES: Readonly<Record<string, readonly [unit: string, description: strin
     'subscription',
     'Subscriptions that there are to be',
     ({ subscriptions }) => subscriptions.wanted,
+    'connection',
   ],
   'nestjs_mqtt.subscriptions.granted': [
     'subscription',
     'Subscriptions that the broker has granted',
     ({ subscriptions }) => subscriptions.granted,
+    'connection',
   ],
   'nestjs_mqtt.handlers.running': ['run', 'Runs of handlers that go on', ({ running }) => running],
   'nestjs_mqtt.messages.waiting': ['message', 'Messages that wait for a handler', ({ waiting }) => waiting],
@@ -34,6 +38,7 @@ type Read = (health: HealthReport['health']) => number | undefined;
 interface Gauge {
   readonly instrument: Observable;
   readonly read: Read;
+  readonly of: 'connection' | undefined;
 }
 
 /**
@@ -41,9 +46,9 @@ interface Gauge {
  * @returns stops it
  */
 export function observeHealth(meter: Meter): () => void {
-  const gauges = Object.entries(GAUGES).map(([name, [unit, description, read]]): Gauge => {
+  const gauges = Object.entries(GAUGES).map(([name, [unit, description, read, of]]): Gauge => {
     const options = { unit: `{${unit}}`, description };
-    return { instrument: meter.createObservableUpDownCounter(name, options), read };
+    return { instrument: meter.createObservableUpDownCounter(name, options), read, of };
   });
   const instruments = gauges.map(({ instrument }) => instrument);
   const observe = (result: BatchObservableResult): void => {
@@ -56,16 +61,22 @@ export function observeHealth(meter: Meter): () => void {
 
 function observeGroup(
   result: BatchObservableResult,
-  { instrument, read }: Gauge,
-  [first, ...others]: readonly [HealthReport, ...HealthReport[]],
+  { instrument, read, of }: Gauge,
+  group: readonly [HealthReport, ...HealthReport[]],
 ): void {
-  const values = [first, ...others].flatMap(({ health }) => read(health) ?? []);
+  const [first] = group;
+  const counted = of === 'connection' ? onePerConnection(group) : group;
+  const values = counted.flatMap(({ health }) => read(health) ?? []);
   if (values.length === 0) return;
   const sum = values.reduce((total, value) => total + value, 0);
   result.observe(instrument, sum, {
     ...connectionAttributes(first.connection),
     'nestjs_mqtt.role': first.role,
   });
+}
+
+function onePerConnection(reports: readonly HealthReport[]): HealthReport[] {
+  return [...new Map(reports.map((report) => [report.connection, report])).values()];
 }
 
 function groupReports(): [HealthReport, ...HealthReport[]][] {

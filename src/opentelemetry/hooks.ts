@@ -1,6 +1,6 @@
-import { diag } from '@opentelemetry/api';
 import type { MqttContext } from '../index.js';
 import type { MqttInstrumentationConfig } from './mqtt-instrumentation-config.js';
+import { safely } from './safely.js';
 
 /** The functions of the configuration, whose failures are no reason to fail for anybody else. */
 export interface Hooks {
@@ -10,16 +10,7 @@ export interface Hooks {
 
 export function createHooks({ destinationTemplate, startsTrace }: MqttInstrumentationConfig): Hooks {
   return {
-    destinationTemplate: (topic) => safely(() => destinationTemplate?.(topic)),
-    startsTrace: (context) => safely(() => startsTrace?.(context)) ?? context.retain,
+    destinationTemplate: (topic) => safely('destinationTemplate', () => destinationTemplate?.(topic)),
+    startsTrace: (context) => safely('startsTrace', () => startsTrace?.(context)) ?? context.retain,
   };
-}
-
-function safely<T>(hook: () => T): T | undefined {
-  try {
-    return hook();
-  } catch (error) {
-    diag.error('nestjs-mqtt: a function of the configuration failed', error);
-    return undefined;
-  }
 }

@@ -15,6 +15,7 @@ import type {
 import { connectionAttributes } from './connection-attributes.js';
 import { errorType } from './error-type.js';
 import type { Hooks } from './hooks.js';
+import { runFailure } from './run-failure.js';
 
 /** As the conventions recommend, in seconds. */
 const explicitBucketBoundaries = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
@@ -79,9 +80,10 @@ export class MqttMetrics {
   }
 
   endRun(event: HandleEvent): void {
-    const { outcome, error } = event;
-    const failed = error === undefined ? {} : { 'error.type': errorType(error) };
-    this.#record(this.#runs, event, { ...processing(event), ...failed, 'nestjs_mqtt.outcome': outcome });
+    const failure = runFailure(event);
+    const failed = failure === undefined ? {} : { 'error.type': failure };
+    const attributes = { ...processing(event), ...failed, 'nestjs_mqtt.outcome': event.outcome };
+    this.#record(this.#runs, event, attributes);
   }
 
   endEvent(event: PublishEvent): void {

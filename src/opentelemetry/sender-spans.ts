@@ -4,14 +4,16 @@ import {
   SpanKind,
   trace,
   type Attributes,
+  type Context,
   type Span,
   type Tracer,
 } from '@opentelemetry/api';
-import type { PublishEvent, RequestEvent } from '../index.js';
+import type { ConnectionIdentity, PublishEvent, RequestEvent } from '../index.js';
 import { connectionAttributes } from './connection-attributes.js';
 import { errorType } from './error-type.js';
 import { failSpan } from './fail-span.js';
 import type { Hooks } from './hooks.js';
+import { safely } from './safely.js';
 
 type SenderEvent = PublishEvent | RequestEvent;
 
@@ -41,8 +43,12 @@ export class SenderSpans {
   }
 
   endRequest(event: RequestEvent): void {
-    const { outcome = '', replies } = event;
-    this.#spans.get(event)?.setAttributes({ 'nestjs_mqtt.outcome': outcome, 'nestjs_mqtt.replies': replies });
+    const { connection, outcome = '', replies } = event;
+    this.#spans.get(event)?.setAttributes({
+      ...clientAttributes(connection), // which it may have had to wait for
+      'nestjs_mqtt.outcome': outcome,
+      'nestjs_mqtt.replies': replies,
+    });
     this.#end(event);
   }
 
@@ -53,9 +59,7 @@ export class SenderSpans {
     const active = context.active();
     const span = this.#tracer.startSpan(name, { kind, attributes }, active);
     this.#spans.set(event, span);
-    const { metadata } = event;
-    const hasContext = propagation.fields().some((field) => field in metadata); // somebody's own, such as a dispatch hook's
-    if (!hasContext) propagation.inject(trace.setSpan(active, span), metadata);
+    safely('the propagator', () => inject(trace.setSpan(active, span), event.metadata));
   }
 
   #end(event: SenderEvent): void {
@@ -66,18 +70,27 @@ export class SenderSpans {
   }
 }
 
+function inject(active: Context, metadata: SenderEvent['metadata']): void {
+  const hasContext = propagation.fields().some((field) => field in metadata); // somebody's own, such as a dispatch hook's
+  if (!hasContext) propagation.inject(active, metadata);
+}
+
 function attributesOf(
   { connection, topic, qos }: SenderEvent,
   operation: string,
   template: string | undefined,
 ): Attributes {
   return {
-    ...connectionAttributes(connection),
+    ...clientAttributes(connection),
     'messaging.operation.name': operation,
     'messaging.operation.type': 'send',
     'messaging.destination.name': topic,
     'messaging.destination.template': template,
-    'messaging.client.id': connection.clientId,
     'messaging.mqtt.message.qos': qos,
   };
+}
+
+function clientAttributes(connection: ConnectionIdentity): Attributes {
+  const { clientId } = connection;
+  return { ...connectionAttributes(connection), ...(clientId !== '' && { 'messaging.client.id': clientId }) };
 }

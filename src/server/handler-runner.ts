@@ -1,7 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import { isObservable, lastValueFrom } from 'rxjs';
 import type { ConnectionIdentity } from '../diagnostics/connection-identity.js';
-import type { HandleFacts } from '../diagnostics/handle-event.js';
 import { retries } from '../diagnostics/retry-event.js';
 import { handling, traceHandling } from '../diagnostics/trace-handling.js';
 import { WITHHOLD, type Decision } from '../message/decision.js';
@@ -9,13 +8,13 @@ import type { InboundMessage } from '../message/inbound-message.js';
 import type { Reply } from '../message/reply.js';
 import { INTERNAL_ERROR, toErrorReply, toUnreadableReply } from './error-reply.js';
 import { retryDelayMs } from './failure-policy.js';
+import { handleFacts } from './handle-facts.js';
 import type { HandlerRoute } from './handler-route.js';
 import type { Incoming } from './incoming.js';
 import { MqttContext } from '../message/mqtt-context.js';
 import type { OpenRequest, StopReason } from './open-request.js';
 import type { Outcome } from './outcome.js';
 import { answerStream } from './reply-stream.js';
-import { describeReplyAddress } from './reply-address.js';
 import { ReplyRecord, repeatKey } from './reply-cache.js';
 import { UndeliverableReply } from './responder.js';
 
@@ -66,9 +65,11 @@ export class HandlerRunner {
 
   /** For what fails before it is run. Never rejects. */
   async fail(job: Job, error: unknown): Promise<void> {
-    const { request } = await readable(job.incoming);
-    const outcome =
-      request === undefined ? ({ kind: 'failed', error } as const) : await answerFailure(error, request);
+    const incoming = await readable(job.incoming);
+    const { request } = incoming;
+    const outcome = await this.#trace(job, incoming, this.#createContext(job, incoming, 1), () =>
+      request === undefined ? { kind: 'failed', error } : answerFailure(error, request),
+    );
     return this.#settings.conclude(job, outcome, 0);
   }
 
@@ -97,34 +98,25 @@ export class HandlerRunner {
 
   #proceed(job: Job, incoming: Incoming, attempt: number): Promise<Outcome> {
     const context = this.#createContext(job, incoming, attempt);
-    if (!handling.hasSubscribers) return this.#runOnce(job, incoming, context);
-    return traceHandling(this.#factsOf(job, incoming, context), () => this.#runOnce(job, incoming, context));
+    if (!handling.hasSubscribers) return this.#runOnce(job, incoming, context); // without a closure
+    return this.#trace(job, incoming, context, () => this.#runOnce(job, incoming, context));
   }
 
-  #createContext({ route, message, decide }: Job, incoming: Incoming, attempt: number): MqttContext {
+  async #trace(
+    job: Job,
+    { reply }: Partial<Incoming>,
+    context: MqttContext,
+    run: () => Outcome | Promise<Outcome>,
+  ): Promise<Outcome> {
+    if (!handling.hasSubscribers) return run();
+    return traceHandling(handleFacts(job, reply, context, this.#settings.connection()), run);
+  }
+
+  #createContext({ route, message, decide }: Job, incoming: Partial<Incoming>, attempt: number): MqttContext {
     const { metadata, request } = incoming;
     const lifetime = request ?? this.#settings.lifetime;
     const source = { filter: route.filter, metadata, decide, attempt, lifetime };
     return new MqttContext([message.topic, message.packet], source);
-  }
-
-  #factsOf(job: Job, { reply }: Incoming, context: MqttContext): HandleFacts {
-    const { name: handler, kind, filter } = job.route;
-    const isFirst = context.attempt === 1 && job.arrivedAt !== undefined;
-    return {
-      connection: this.#settings.connection(),
-      delivery: job,
-      handler,
-      kind,
-      filter: filter.template,
-      shareName: filter.shareName,
-      replyTo:
-        kind === 'event' || reply === undefined || 'invalid' in reply
-          ? undefined
-          : describeReplyAddress(reply),
-      context,
-      waitedMs: isFirst ? performance.now() - job.arrivedAt : undefined,
-    };
   }
 
   #runOnce(job: Job, incoming: Incoming, context: MqttContext): Promise<Outcome> {
@@ -192,13 +184,17 @@ export class HandlerRunner {
     withHooks: WithHooks | undefined,
   ): Promise<Outcome> {
     try {
-      if (withHooks === undefined) await endOf(await job.route.handle(data, context), request);
-      else
-        await withHooks(
-          context,
-          async () => void (await endOf(await job.route.handle(data, context), request)),
-        );
-      return request?.stopped === 'left' ? { kind: 'left' } : HANDLED;
+      let result: unknown;
+      if (withHooks === undefined) {
+        result = await job.route.handle(data, context);
+        await endOf(result, request);
+      } else {
+        await withHooks(context, async () => {
+          result = await job.route.handle(data, context);
+          await endOf(result, request);
+        });
+      }
+      return succeeded(result, request);
     } catch (error) {
       return request === undefined ? this.#failure(job, error) : answerFailure(error, request);
     }
@@ -267,6 +263,13 @@ function answerWith(result: unknown, request: OpenRequest): Promise<void> {
   return request.answer(
     result === undefined ? { kind: 'end' } : { kind: 'value', value: result, last: true },
   );
+}
+
+/** A value may have come for nobody, but it came; a stream that nobody listens to was cut off. */
+function succeeded(result: unknown, request: OpenRequest | undefined): Outcome {
+  const stopped = request?.stopped;
+  const isCutOff = stopped === 'left' || (stopped !== undefined && isObservable(result));
+  return isCutOff ? notRun(stopped) : HANDLED;
 }
 
 /** As it was the first time. */

@@ -2,6 +2,8 @@ import type { ConnectionHealth } from '../connection/connection-health.js';
 
 /** How a server and its connection are. */
 export interface ServerHealth extends ConnectionHealth {
+  /** Whether it takes messages: from `listen()`, through lost connections, to `close()`. A connection that is shared may be there without that. */
+  readonly listening: boolean;
   /** How many runs of handlers are going on. */
   readonly running: number;
   /** How many wait for a place to run, or for others of the same topic. */

@@ -172,7 +172,8 @@ export class ServerMqtt extends Server<MqttEvents, MqttStatus> implements Custom
   /** How the server and its connection are now. */
   health(): ServerHealth {
     const { running = 0, waiting = 0, dropped = 0, expired = 0 } = this.#pipeline?.count() ?? {};
-    return { ...this.#connection.health(), running, waiting, dropped, expired };
+    const listening = this.#closing === undefined && this.#connection.isOpenFor(this.#user);
+    return { ...this.#connection.health(), listening, running, waiting, dropped, expired };
   }
 
   /** Listens to an event of MQTT.js's client, from the first connection on if called before `listen()`. */

@@ -1,6 +1,6 @@
 import ts from 'typescript';
 
-const OPTIONS = /Options$|^Credentials$/;
+const OPTIONS = /(Options|Config)$|^Credentials$/;
 const COMPILE_DEADLINE_MS = 60_000;
 
 interface Member {
@@ -18,7 +18,11 @@ describe('the options of the package', () => {
 
   it('are found', () => {
     expect(members.map(({ name }) => name)).toEqual(
-      expect.arrayContaining(['ServerMqttOptions.concurrency', 'ServerMqttOptions.keepalive']),
+      expect.arrayContaining([
+        'ServerMqttOptions.concurrency',
+        'ServerMqttOptions.keepalive',
+        'MqttInstrumentationConfig.startsTrace',
+      ]),
     );
   });
 

@@ -1,6 +1,7 @@
 import { channel } from 'node:diagnostics_channel';
+import { once } from 'node:events';
 import { RpcException } from '@nestjs/microservices';
-import { firstValueFrom, lastValueFrom, NEVER, of, toArray } from 'rxjs';
+import { concat, firstValueFrom, lastValueFrom, NEVER, of, toArray } from 'rxjs';
 import {
   ClientMqtt,
   collectHealth,
@@ -35,7 +36,7 @@ import { channelMessages, tracingMessages } from '../support/channel-messages.js
 import { connectDevice } from '../support/device.js';
 import { closedGate } from '../support/gate.js';
 import { outcomeOf } from '../support/outcome-of.js';
-import { startClient } from '../support/start-client.js';
+import { createClient, startClient } from '../support/start-client.js';
 import { startServer } from '../support/start-server.js';
 import { startTcpProxy } from '../support/tcp-proxy.js';
 import { until } from '../support/until.js';
@@ -136,6 +137,22 @@ describeOnBrokers('the channels', ({ protocolVersion, start, kind }) => {
     expect(letters[0]!.error).toEqual(silently ? undefined : expect.any(Error));
   });
 
+  it.each([
+    ['does not decode', '{', {}, 1],
+    ['has no key', '1', { order: withoutKey }, 0],
+  ])(
+    'tell how often a message that %s was tried before its dead letter',
+    async (_, payload, options, attempts) => {
+      using letters = channelMessages<DeadLetterEvent>(mqttChannels.deadLetter);
+      const all = { codec: jsonCodec, deadLetter: 'graves', ...options };
+      await using _server = await startServer(server(), { events: { a: () => 1 }, options: all });
+      await using device = await connectDevice(broker.url, { protocolVersion });
+      await device.publish('a', payload);
+      await until(() => letters.length === 1);
+      expect(letters[0]).toMatchObject({ attempts, reason: expect.any(Error) });
+    },
+  );
+
   it('tell of a payload that does not decode, for which no handler is run', async () => {
     using runs = tracingMessages<HandleEvent>(mqttChannels.handle);
     const handle = () => expect('this').toBe('never run');
@@ -147,6 +164,21 @@ describeOnBrokers('the channels', ({ protocolVersion, start, kind }) => {
     await device.publish('a', '{');
     await until(() => runs.at(-1)?.[0] === 'asyncEnd');
     expect(runs.at(-1)![1]).toMatchObject({ outcome: 'undecodable', error: { name: 'CodecError' } });
+  });
+
+  it('tell of a message whose handler is not run, because the key of its order fails', async () => {
+    using runs = tracingMessages<HandleEvent>(mqttChannels.handle);
+    const handle = () => expect('this').toBe('never run');
+    const setup = { events: { a: handle }, messages: { b: handle }, options: { order: withoutKey } };
+    await using _server = await startServer(server(), setup);
+    await using client = await startClient(broker.url, { protocolVersion });
+    await outcomeOf(client.emit('a', 1));
+    await until(() => runs.at(-1)?.[0] === 'asyncEnd');
+    expect(runs.map(([part]) => part)).toEqual(['start', 'end', 'error', 'asyncStart', 'asyncEnd']);
+    expect(runs[0]![1]).toMatchObject({ filter: 'a', outcome: 'failed', error: noKey });
+    expect(await outcomeOf(client.send('b', 1))).toBeInstanceOf(RemoteError);
+    await until(() => runs.length === 10);
+    expect(runs.at(-1)![1]).toMatchObject({ filter: 'b', outcome: 'unanswered', error: noKey });
   });
 
   it('tell of requests and replies, on both sides', async () => {
@@ -173,6 +205,20 @@ describeOnBrokers('the channels', ({ protocolVersion, start, kind }) => {
     expect(runs.at(-1)![1]).toMatchObject({ kind: 'message', filter: 'count', replyTo, outcome: 'handled' });
     const reply = { connection, topic: 'clients/client/replies', qos: 0, error: undefined };
     expect(replies).toMatchObject([reply, reply, reply]);
+  });
+
+  it('tell of a request before there is a connection for it, which is known at its end', async () => {
+    using requests = tracingMessages<RequestEvent>(mqttChannels.request);
+    await using _server = await startServer(server(), { messages: { one: () => 1 } });
+    const servers = [{ host: '127.0.0.1', port: broker.port, protocol: 'mqtt' as const }];
+    await using client = createClient({ servers, protocolVersion, clientId: 'client' });
+    const answer = lastValueFrom(client.send('one', {}));
+    expect(requests.map(([part]) => part)).toEqual(['start', 'end']);
+    await answer;
+    expect(requests.at(-1)).toMatchObject([
+      'asyncEnd',
+      { connection: { broker: `127.0.0.1:${broker.port}`, clientId: 'client' } },
+    ]);
   });
 
   it.each<[string, number, string, unknown]>([
@@ -209,6 +255,27 @@ describeOnBrokers('the channels', ({ protocolVersion, start, kind }) => {
       ['one', 'completed'],
       ['many', 'unsubscribed'],
     ]);
+  });
+
+  it('tell of a run that its requester ends: a stream, and a handler that fails over it, are cancelled', async () => {
+    using runs = tracingMessages<HandleEvent>(mqttChannels.handle);
+    const aborted = (signal: AbortSignal) => once(signal, 'abort');
+    const messages = {
+      stream: () => concat(of(1), NEVER),
+      fails: (_: unknown, { signal }: MqttContext) =>
+        aborted(signal).then(() => Promise.reject(new Error('aborted'))),
+      goesOn: (_: unknown, { signal }: MqttContext) => aborted(signal).then(() => 1),
+    };
+    await using _server = await startServer(server(), { messages });
+    await using client = await startClient(broker.url, { protocolVersion });
+    const outcomes = () => runs.filter(([part]) => part === 'asyncEnd').map(([, run]) => run.outcome);
+    for (const [index, topic] of ['stream', 'fails', 'goesOn'].entries()) {
+      const waiting = client.send(topic, {}).subscribe();
+      await until(() => runs.filter(([part]) => part === 'start').length === index + 1);
+      waiting.unsubscribe();
+      await until(() => outcomes().length === index + 1);
+    }
+    expect(outcomes()).toEqual(['cancelled', 'cancelled', 'handled']);
   });
 
   it('tell of a request to many, whose failures are replies and whose time is up', async () => {
@@ -361,3 +428,9 @@ describe('the channels', () => {
     expect(collect()).toHaveLength(1);
   });
 });
+
+const noKey = new Error('no key');
+
+function withoutKey(): never {
+  throw noKey;
+}

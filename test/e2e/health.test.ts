@@ -3,7 +3,13 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Controller, Get, Inject, Module, type INestApplication } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { HealthCheck, HealthCheckService, TerminusModule, type HealthCheckResult } from '@nestjs/terminus';
+import {
+  HealthCheck,
+  HealthCheckService,
+  HealthIndicatorService,
+  TerminusModule,
+  type HealthCheckResult,
+} from '@nestjs/terminus';
 import {
   MqttConnection,
   MqttEventPattern,
@@ -15,8 +21,10 @@ import { MqttHealthIndicator } from 'nestjs-mqtt/health';
 import { startAedes } from '../support/aedes-broker.js';
 import { describeOnBrokers } from '../support/brokers.js';
 import { captureLogs, type CapturedLogs } from '../support/capture-logs.js';
-import { startClient } from '../support/start-client.js';
-import { startServer } from '../support/start-server.js';
+import { closedGate } from '../support/gate.js';
+import { outcomeOf } from '../support/outcome-of.js';
+import { createClient, startClient } from '../support/start-client.js';
+import { createServer, listen, startServer } from '../support/start-server.js';
 import { startTcpProxy } from '../support/tcp-proxy.js';
 import { until } from '../support/until.js';
 
@@ -110,6 +118,32 @@ describeOnBrokers('MqttHealthIndicator', ({ protocolVersion, start }) => {
 });
 
 describe('MqttHealthIndicator', () => {
+  it('is down while a server does not listen, or closes, on a connection that others keep open', async () => {
+    await using broker = await startAedes({ version: 5 });
+    const connection = new MqttConnection({ url: broker.url, protocolVersion: 5 });
+    await using client = createClient({ connection });
+    await client.connect();
+    const gate = closedGate();
+    await using server = createServer(
+      { connection, drainTimeoutMs: 1000 },
+      { events: { a: () => gate.opened } },
+    );
+    const indicator = new MqttHealthIndicator(new HealthIndicatorService());
+    const ready = () => indicator.isReady('mqtt', server).mqtt;
+    const silent = { status: 'down', message: 'The server does not listen' };
+    expect(ready()).toMatchObject(silent);
+    await listen(server);
+    expect(ready()).toMatchObject({ status: 'up' });
+    await outcomeOf(client.emit('a', 1));
+    await until(() => server.health().running === 1);
+    const closing = server.close();
+    expect(ready()).toMatchObject(silent);
+    gate.open();
+    await closing;
+    expect(ready()).toMatchObject(silent);
+    expect(indicator.isReady('mqtt', client).mqtt.status).toBe('up');
+  });
+
   it('is down as long as a subscription is not granted', async () => {
     let granting = true;
     const authorizeSubscribe = (topic: string) => granting || topic !== 'sites/+';

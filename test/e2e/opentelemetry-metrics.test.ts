@@ -1,5 +1,6 @@
 import { RpcException } from '@nestjs/microservices';
 import { lastValueFrom } from 'rxjs';
+import { MqttConnection, MqttRecord } from 'nestjs-mqtt';
 import { MqttInstrumentation } from 'nestjs-mqtt/opentelemetry';
 import { startAedes } from '../support/aedes-broker.js';
 import { describeOnBrokers, type Broker } from '../support/brokers.js';
@@ -7,7 +8,7 @@ import { captureLogs, type CapturedLogs } from '../support/capture-logs.js';
 import { connectDevice } from '../support/device.js';
 import { closedGate } from '../support/gate.js';
 import { outcomeOf } from '../support/outcome-of.js';
-import { startClient } from '../support/start-client.js';
+import { createClient, startClient } from '../support/start-client.js';
 import { startServer } from '../support/start-server.js';
 import { startTcpProxy } from '../support/tcp-proxy.js';
 import { Telemetry } from '../support/telemetry.js';
@@ -100,6 +101,21 @@ describeOnBrokers("OpenTelemetry's metrics", ({ protocolVersion, start }) => {
     expect(await telemetry.points('nestjs_mqtt.dead_letters')).toMatchObject([point(1, template('poison'))]);
   });
 
+  it('have an error.type for a request that is not run, as its span has', async () => {
+    await using _server = await startServer(
+      { ...options(), allowResponseTopic: 'elsewhere' },
+      { messages: { ask: () => 1 } },
+    );
+    await using client = await startClient(broker.url, { protocolVersion });
+    await outcomeOf(client.send('ask', new MqttRecord(1, { timeoutMs: 50 })));
+    await telemetry.ended(2);
+    const attributes = { 'nestjs_mqtt.outcome': 'unanswerable', 'error.type': 'unanswerable' };
+    expect(await telemetry.points('messaging.process.duration')).toMatchObject([
+      point({ count: 1 }, attributes),
+    ]);
+    expect(telemetry.spans.find(({ name }) => name === 'process ask')).toMatchObject({ attributes });
+  });
+
   it('tell how servers and clients are, added up by their role', async () => {
     const gate = closedGate();
     const messages = { slow: () => gate.opened };
@@ -132,6 +148,23 @@ describeOnBrokers("OpenTelemetry's metrics", ({ protocolVersion, start }) => {
 });
 
 describe("OpenTelemetry's metrics", () => {
+  it('count the subscriptions of a shared connection once for each role', async () => {
+    await using broker = await startAedes({ version: 5 });
+    const connection = new MqttConnection({ url: broker.url, protocolVersion: 5 });
+    await using _server = await startServer({ connection }, { events: { a: () => 1, b: () => 1 } });
+    await using client = createClient({ connection });
+    await using other = createClient({ connection });
+    await Promise.all([client.connect(), other.connect()]);
+    const server = { 'nestjs_mqtt.role': 'server' };
+    const clients = { 'nestjs_mqtt.role': 'client' };
+    expect(await telemetry.points('nestjs_mqtt.instances')).toMatchObject([
+      point(1, server),
+      point(2, clients),
+    ]);
+    for (const name of ['nestjs_mqtt.subscriptions.wanted', 'nestjs_mqtt.subscriptions.granted'])
+      expect(await telemetry.points(name)).toMatchObject([point(2, server), point(2, clients)]);
+  });
+
   it('count connections that are lost and made again', async () => {
     await using broker = await startAedes({ version: 5 });
     await using proxy = await startTcpProxy(broker);

@@ -12,7 +12,7 @@ import { captureLogs, type CapturedLogs } from '../support/capture-logs.js';
 import { connectDevice } from '../support/device.js';
 import { outcomeOf } from '../support/outcome-of.js';
 import { startApp } from '../support/start-app.js';
-import { startClient } from '../support/start-client.js';
+import { createClient, startClient } from '../support/start-client.js';
 import { startServer } from '../support/start-server.js';
 import { Telemetry } from '../support/telemetry.js';
 import { until } from '../support/until.js';
@@ -162,6 +162,17 @@ describeOnBrokers('OpenTelemetry', ({ protocolVersion, start }) => {
     expect(linksOf(processed)).toEqual(hasPlace ? [idOf(published)] : []);
   });
 
+  it("goes on with the trace of an event in Nest's envelope", async () => {
+    await using _server = await startServer(options(), { events: { 'sites/{site}': () => 1 } });
+    await using client = await startClient(broker.url, { protocolVersion, wireFormat: 'nest' });
+    await outcomeOf(client.emit('sites/oslo', 1));
+    await telemetry.ended(2);
+    const [published, processed] = ['publish sites/{site}', 'process sites/{site}'].map((name) =>
+      only(telemetry.spans, name),
+    ) as [ReadableSpan, ReadableSpan];
+    expect(parentOf(processed)).toBe(idOf(published));
+  });
+
   it('links a run that is a repetition to the one that failed, and says why', async () => {
     const events = {
       poison: () => {
@@ -243,6 +254,17 @@ describeOnBrokers('OpenTelemetry', ({ protocolVersion, start }) => {
     await client.clearRetained('kept');
   });
 
+  it('names the client of a request that had to wait for its connection', async () => {
+    await using _server = await startServer(options(), { messages: { one: () => 1 } });
+    await using client = createClient({ ...options(), clientId: 'late' });
+    await outcomeOf(client.send('one', {}));
+    await until(() => telemetry.spans.some(({ kind }) => kind === SpanKind.CLIENT));
+    expect(only(telemetry.spans, 'request one')!.attributes).toMatchObject({
+      ...server(),
+      'messaging.client.id': 'late',
+    });
+  });
+
   it.each([
     ['fails', 5000, 'RemoteError', 'no'],
     ['never', 50, 'RequestTimeoutError', 'No reply to the request on "never" within 50 ms'],
@@ -256,6 +278,19 @@ describeOnBrokers('OpenTelemetry', ({ protocolVersion, start }) => {
       status: { code: SpanStatusCode.ERROR, message },
       attributes: { 'error.type': type, 'nestjs_mqtt.outcome': 'failed' },
     });
+  });
+
+  it('lets no message suffer from a propagator that fails', async () => {
+    propagation.disable();
+    const fail = () => {
+      throw new Error('no');
+    };
+    propagation.setGlobalPropagator({ fields: () => ['traceparent'], inject: fail, extract: fail });
+    await using _server = await startServer(options(), { messages: { one: () => 1 } });
+    await using client = await startClient(broker.url, { protocolVersion });
+    expect(await outcomeOf(client.send('one', {}))).toBe(1);
+    await telemetry.ended(2);
+    expect(parentOf(only(telemetry.spans, 'process one')!)).toBeUndefined();
   });
 
   it('is an instrumentation that can be registered, given providers, and taken away', async () => {

@@ -75,7 +75,7 @@ describe('a connection that is lost', () => {
 
   it('is not made again with a reconnectPeriod of 0', async () => {
     await using broker = await startStubBroker();
-    const client = await startClient(broker.url, { reconnectPeriod: 0 });
+    await using client = await startClient(broker.url, { reconnectPeriod: 0 });
     const statuses: string[] = [];
     client.status.subscribe((status) => statuses.push(status));
     const pending = outcomeOf(client.send('ask', 1));

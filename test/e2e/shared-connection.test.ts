@@ -218,6 +218,7 @@ describeOnBrokers('a shared connection', ({ protocolVersion, start }) => {
     expect(health).toMatchObject({
       status: 'connected',
       subscriptions: { granted: 2, wanted: 2 },
+      listening: true,
       running: 0,
       waiting: 0,
       dropped: 0,

@@ -30,6 +30,20 @@ describe('Subscriptions', () => {
     expect(asked).toEqual(['+a +b', '+a +b']);
   });
 
+  it('counts as granted what is wanted, not what a kept session has beside', async () => {
+    const { subscriptions } = create();
+    const [kept, left] = [interest('a'), interest('b')];
+    await subscriptions.add(nobody, [kept, left]);
+    await subscriptions.begin(IDENTIFIED);
+    subscriptions.end();
+    await subscriptions.remove([left]);
+    await subscriptions.add(nobody, [interest('c')]);
+    const beginning = subscriptions.begin({ ...IDENTIFIED, present: true });
+    expect(subscriptions.count()).toEqual({ granted: 1, wanted: 2 });
+    await beginning;
+    expect(subscriptions.count()).toEqual({ granted: 2, wanted: 2 });
+  });
+
   it('asks for what is added in a session, and lets go of what nobody wants any more', async () => {
     const { subscriptions, asked } = create();
     await subscriptions.begin(IDENTIFIED);
