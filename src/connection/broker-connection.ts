@@ -15,7 +15,6 @@ import type { ConnectionMember } from './connection-member.js';
 import { ConnectionUsers, type ConnectionUser } from './connection-users.js';
 import { describeError } from './failure.js';
 import { InboundPublishes } from './inbound-publishes.js';
-import { keepServerKeepAlive } from './keep-server-keep-alive.js';
 import { LiveSession } from './live-session.js';
 import { MqttStatus } from './mqtt-status.js';
 import { connectionClosed, notConnected } from './no-connection.js';
@@ -219,7 +218,6 @@ export class BrokerConnection {
   }
 
   #listen(client: MqttClient): void {
-    keepServerKeepAlive(client);
     watchClient(client, {
       isCurrent: () => client === this.#client,
       onConnect: (connack) => this.#onConnect(client, connack),
@@ -237,9 +235,10 @@ export class BrokerConnection {
       onReceived: (packet) => {
         if (packet.cmd === 'connack') this.#failures.noteConnack();
         this.#inbound.onPacket(packet);
+        this.#publisher.onPacket(packet);
       },
-      onMessage: (...received) => {
-        const message = this.#inbound.receive(client, ...received);
+      onMessage: (topic, payload, packet) => {
+        const message = this.#inbound.receive(client, topic, payload, packet);
         if (message !== undefined) this.subscriptions.dispatch(message);
       },
     });

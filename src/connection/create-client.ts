@@ -4,6 +4,7 @@ import { BackOff, MAX_DELAY_MS } from './back-off.js';
 import { checkSettings } from './check-settings.js';
 import { describeBroker, toMqttJsOptions, type MqttConnectionOptions } from './connection-options.js';
 import { useHandleAuth } from './handle-auth.js';
+import { keepServerKeepAlive } from './keep-server-keep-alive.js';
 import { PacketIdentifiers } from './packet-identifiers.js';
 import type { Presence } from './presence.js';
 
@@ -28,6 +29,7 @@ export function createClient(options: MqttConnectionOptions, presence?: Presence
     const messageIdProvider = given.messageIdProvider ?? new PacketIdentifiers();
     const client = connect(url, { ...given, messageIdProvider, reconnectPeriod, manualConnect: true });
     client.options.manualConnect = false; // with which a client that was ended goes on
+    keepServerKeepAlive(client);
     if (presence !== undefined) client.options.will = presence.will(client.options.clientId!);
     if (options.handleAuth !== undefined) useHandleAuth(client, options.handleAuth);
     return client;

@@ -55,7 +55,7 @@ export class InboundPublishes {
   }
 
   #takeOver(packet: IPublishPacket): void {
-    const { userProperties } = packet.properties ?? {};
+    const userProperties = packet.properties?.userProperties;
     // a careless merge would reach the prototype with it: the JSON codec leaves it out, too
     if (userProperties !== undefined) Reflect.deleteProperty(userProperties, '__proto__');
     this.#takenQos = packet.qos;

@@ -1,6 +1,6 @@
 import type { LoggerService } from '@nestjs/common';
 import type { IStore, MqttClient } from 'mqtt';
-import type { IConnackPacket, QoS } from 'mqtt-packet';
+import type { IConnackPacket, Packet, QoS } from 'mqtt-packet';
 import { ConnectionError, describeError, QueueFullError } from '../errors.js';
 import type { MqttRecordOptions } from '../message/mqtt-record.js';
 import { limitsInForce, refusalOf, type LimitsInForce } from './broker-limits.js';
@@ -71,10 +71,6 @@ export class Publisher {
     this.#isReady = false;
     guardReplay(client, this.#options.maxPublishAttempts);
     this.#inFlight.adopt(client);
-    client.on('packetreceive', (packet) => {
-      if (packet.cmd === 'connack' && isAccepted(packet)) this.#store.onConnected(packet.sessionPresent);
-      this.#inFlight.onPacket(packet);
-    });
     client.on('connect', (connack) => {
       this.#limits = limitsInForce(this.#options.limits, connack);
       this.#isReady = true;
@@ -83,6 +79,12 @@ export class Publisher {
     client.on('close', () => {
       if (client === this.#client) this.#stop(); // not one that was ended
     });
+  }
+
+  /** For each packet, before MQTT.js looks at it. */
+  onPacket(packet: Packet): void {
+    if (packet.cmd === 'connack' && isAccepted(packet)) this.#store.onConnected(packet.sessionPresent);
+    this.#inFlight.onPacket(packet);
   }
 
   /**

@@ -1,4 +1,4 @@
-import type { MqttClient } from 'mqtt';
+import type { MqttClient, Packet } from 'mqtt';
 
 const DEFAULT_MAX_ATTEMPTS = 3;
 
@@ -16,18 +16,24 @@ export function guardReplay(client: MqttClient, maxAttempts = DEFAULT_MAX_ATTEMP
   let sent: number | undefined;
   let suspect: number | undefined;
   let strikes = 0;
-  client.on('packetreceive', ({ cmd, messageId }) => {
+  const onReceived = ({ cmd, messageId }: Packet): void => {
     if (cmd === 'connack') replaying = true;
     if ((cmd === 'puback' || cmd === 'pubcomp') && messageId === sent) sent = undefined;
-  });
-  client.on('packetsend', (packet) => {
+  };
+  const onSent = (packet: Packet): void => {
     if (replaying && (packet.cmd === 'publish' || packet.cmd === 'pubrel')) sent = packet.messageId;
-  });
+  };
+  const watch = (): void => void client.on('packetreceive', onReceived).on('packetsend', onSent);
+  const leave = (): void => void client.off('packetreceive', onReceived).off('packetsend', onSent);
+  watch();
   client.on('connect', () => {
     replaying = false;
     suspect = undefined;
+    leave(); // a second listener costs each message more than the first
   });
   client.on('close', () => {
+    leave();
+    watch();
     const culprit = replaying ? sent : undefined;
     replaying = false;
     sent = undefined;

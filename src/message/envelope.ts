@@ -35,7 +35,8 @@ const REPLY_KEYS: ReadonlySet<string> = new Set([
   'status',
   'responder',
 ]);
-const PATTERN = Buffer.from('"pattern"');
+/** Without its first quotation mark: JSON is full of these, and each would be looked at. */
+const PATTERN = Buffer.from('pattern"');
 const BRACE = 0x7b;
 
 /** Where Nest's built-in clients expect the replies to a request on `topic`. */

@@ -46,6 +46,8 @@ interface RunnerSettings {
   readonly connection: () => ConnectionIdentity;
 }
 
+const HANDLED: Outcome = { kind: 'handled' };
+
 /** Runs a handler for a message: decode, handle, reply; and again, as its policy says. */
 export class HandlerRunner {
   readonly #settings: RunnerSettings;
@@ -55,16 +57,10 @@ export class HandlerRunner {
   }
 
   /** Never rejects: what goes wrong is an outcome. */
-  async run(job: Job): Promise<void> {
-    for (let attempt = 1; ; attempt++) {
-      const outcome = await this.#attempt(job, attempt);
-      const delayMs =
-        outcome.kind === 'failed' ? retryDelayMs(job.route.policy, attempt, outcome.error) : undefined;
-      if (delayMs === undefined) return this.#settings.conclude(job, outcome, attempt);
-      if (retries.hasSubscribers) this.#tellOfRetry(job, outcome, attempt, delayMs);
-      if (await this.#pause(delayMs)) continue;
-      return this.#leave(job) ? undefined : this.#settings.conclude(job, outcome, attempt);
-    }
+  run(job: Job): Promise<void> {
+    return this.#attempt(job, 1).then((outcome) =>
+      outcome.kind === 'failed' ? this.#retry(job, outcome) : this.#settings.conclude(job, outcome, 1),
+    );
   }
 
   /** For what fails before it is run. Never rejects. */
@@ -77,7 +73,21 @@ export class HandlerRunner {
     return this.#settings.conclude(job, outcome, 0);
   }
 
-  #attempt(job: Job, attempt: number): Outcome | Promise<Outcome> {
+  /** After the first run has failed. */
+  async #retry(job: Job, failure: Outcome): Promise<void> {
+    let outcome = failure;
+    for (let attempt = 1; ; attempt++) {
+      const delayMs =
+        outcome.kind === 'failed' ? retryDelayMs(job.route.policy, attempt, outcome.error) : undefined;
+      if (delayMs === undefined) return this.#settings.conclude(job, outcome, attempt);
+      if (retries.hasSubscribers) this.#tellOfRetry(job, outcome, attempt, delayMs);
+      if (!(await this.#pause(delayMs)))
+        return this.#leave(job) ? undefined : this.#settings.conclude(job, outcome, attempt);
+      outcome = await this.#attempt(job, attempt + 1);
+    }
+  }
+
+  #attempt(job: Job, attempt: number): Promise<Outcome> {
     const { incoming } = job;
     if (!(incoming instanceof Promise)) return this.#proceed(job, incoming, attempt);
     return incoming.then(
@@ -86,18 +96,18 @@ export class HandlerRunner {
     );
   }
 
-  #proceed(job: Job, incoming: Incoming, attempt: number): Outcome | Promise<Outcome> {
+  #proceed(job: Job, incoming: Incoming, attempt: number): Promise<Outcome> {
     const context = this.#createContext(job, incoming, attempt);
     if (!handling.hasSubscribers) return this.#runOnce(job, incoming, context); // without a closure
     return this.#trace(job, incoming, context, () => this.#runOnce(job, incoming, context));
   }
 
-  #trace(
+  async #trace(
     job: Job,
     { reply }: Partial<Incoming>,
     context: MqttContext,
     run: () => Outcome | Promise<Outcome>,
-  ): Outcome | Promise<Outcome> {
+  ): Promise<Outcome> {
     if (!handling.hasSubscribers) return run();
     return traceHandling(handleFacts(job, reply, context, this.#settings.connection()), run);
   }
@@ -109,10 +119,10 @@ export class HandlerRunner {
     return new MqttContext([message.topic, message.packet], source);
   }
 
-  #runOnce(job: Job, incoming: Incoming, context: MqttContext): Outcome | Promise<Outcome> {
+  #runOnce(job: Job, incoming: Incoming, context: MqttContext): Promise<Outcome> {
     const { reply, request } = incoming;
     if (job.route.kind === 'message' && reply !== undefined && 'invalid' in reply)
-      return { kind: 'unanswerable', reason: reply.invalid };
+      return Promise.resolve({ kind: 'unanswerable', reason: reply.invalid });
     return request === undefined
       ? this.#decodeAndHandle(job, incoming, context)
       : this.#answer(job, request, () => this.#decodeAndHandle(job, incoming, context));
@@ -123,13 +133,13 @@ export class HandlerRunner {
     { route: { answered }, message }: Job,
     request: OpenRequest,
     run: () => Promise<Outcome>,
-  ): Outcome | Promise<Outcome> {
-    if (request.stopped !== undefined) return notRun(request.stopped);
-    if (request.expired) return { kind: 'expired' };
+  ): Promise<Outcome> {
+    if (request.stopped !== undefined) return Promise.resolve(notRun(request.stopped));
+    if (request.expired) return Promise.resolve({ kind: 'expired' });
     if (answered === undefined || request.key === undefined) return run();
     const key = repeatKey(request.key, message);
     const known = answered.begin(key);
-    if (known === 'running') return { kind: 'handled' }; // the first run answers it
+    if (known === 'running') return Promise.resolve(HANDLED); // the first run answers it
     if (!(known instanceof ReplyRecord)) return answerAgain(known, request);
     request.recordTo(known);
     return run().finally(() => answered.end(key, known));
@@ -143,7 +153,27 @@ export class HandlerRunner {
     } catch (error) {
       return undecodable(error, request);
     }
-    return this.#handle(job, data, context, request);
+    const withHooks = this.#settings.hooks();
+    return request === undefined && withHooks === undefined
+      ? this.#handleEvent(job, data, context)
+      : this.#handle(job, data, context, request, withHooks);
+  }
+
+  /** Most messages are events: they take as few promises as can be. */
+  #handleEvent(job: Job, data: unknown, context: MqttContext): Promise<Outcome> {
+    return call(job.route, data, context).then(
+      (result) => (result === undefined ? HANDLED : this.#outcomeOf(job, result)),
+      (error: unknown) => this.#failure(job, error),
+    );
+  }
+
+  async #outcomeOf(job: Job, result: unknown): Promise<Outcome> {
+    try {
+      await endOf(result, undefined);
+      return HANDLED;
+    } catch (error) {
+      return this.#failure(job, error);
+    }
   }
 
   async #handle(
@@ -151,14 +181,13 @@ export class HandlerRunner {
     data: unknown,
     context: MqttContext,
     request: OpenRequest | undefined,
+    withHooks: WithHooks | undefined,
   ): Promise<Outcome> {
     try {
-      const withHooks = this.#settings.hooks();
       let result: unknown;
       if (withHooks === undefined) {
         result = await job.route.handle(data, context);
-        const end = endOf(result, request);
-        if (end !== undefined) await end;
+        await endOf(result, request);
       } else {
         await withHooks(context, async () => {
           result = await job.route.handle(data, context);
@@ -167,9 +196,13 @@ export class HandlerRunner {
       }
       return succeeded(result, request);
     } catch (error) {
-      if (request !== undefined) return answerFailure(error, request);
-      return this.#isLeft(job) ? { kind: 'left' } : { kind: 'failed', error };
+      return request === undefined ? this.#failure(job, error) : answerFailure(error, request);
     }
+  }
+
+  /** Of what nobody waits for an answer to. */
+  #failure(job: Job, error: unknown): Outcome {
+    return this.#isLeft(job) ? { kind: 'left' } : { kind: 'failed', error };
   }
 
   #tellOfRetry({ route, message }: Job, outcome: Outcome, attempts: number, delayMs: number): void {
@@ -204,6 +237,15 @@ export class HandlerRunner {
   }
 }
 
+/** As `await` does: a handler need not be asynchronous. */
+function call(route: HandlerRoute, data: unknown, context: MqttContext): Promise<unknown> {
+  try {
+    return Promise.resolve(route.handle(data, context));
+  } catch (error) {
+    return Promise.reject(error);
+  }
+}
+
 /** The payload is to blame, which its requester may know. */
 async function undecodable(error: unknown, request: OpenRequest | undefined): Promise<Outcome> {
   await request?.answer({ kind: 'error', error: toUnreadableReply(error) }).catch(() => undefined);
@@ -227,13 +269,13 @@ function answerWith(result: unknown, request: OpenRequest): Promise<void> {
 function succeeded(result: unknown, request: OpenRequest | undefined): Outcome {
   const stopped = request?.stopped;
   const isCutOff = stopped === 'left' || (stopped !== undefined && isObservable(result));
-  return isCutOff ? notRun(stopped) : { kind: 'handled' };
+  return isCutOff ? notRun(stopped) : HANDLED;
 }
 
 /** As it was the first time. */
 async function answerAgain(replies: readonly Reply[], request: OpenRequest): Promise<Outcome> {
   for (const reply of replies) await request.answer(reply).catch(() => undefined);
-  return { kind: 'handled' };
+  return HANDLED;
 }
 
 /** A failure that has reached its requester is handled, but one that the requester learns nothing of is reported too. */
@@ -244,7 +286,7 @@ async function answerFailure(error: unknown, request: OpenRequest): Promise<Outc
   try {
     await request.answer({ kind: 'error', error: toErrorReply(error) });
     if (expired) return { kind: 'expired' }; // most likely it was aborted
-    return error instanceof Error ? { kind: 'unanswered', error } : { kind: 'handled' };
+    return error instanceof Error ? { kind: 'unanswered', error } : HANDLED;
   } catch (replyError) {
     if (!(replyError instanceof UndeliverableReply)) await tellNothing(request); // it has no form on the wire
     return { kind: 'unanswered', error: replyError };

@@ -51,6 +51,16 @@ export class ServerMqtt extends Server<MqttEvents, MqttStatus> implements Custom
   readonly #handlers: RegisteredHandler[] = [];
   /** Nest's own, which only calls what it is given: not worth the promises that a hook takes. */
   readonly #noHook = this.onProcessingStartHook as unknown;
+  readonly #withHooks: WithHooks = (context, run) => {
+    const start = this.onProcessingStartHook;
+    return new Promise((resolve, reject) => {
+      const done = async (): Promise<void> => {
+        await run().then(resolve, reject);
+        this.#endProcessing(context);
+      };
+      Promise.resolve(start(this.transportId, context, done)).catch(reject);
+    });
+  };
   readonly #user = {
     onSession: ({ clientId }: Session) => void (this.#clientId = clientId),
     receive: (message: InboundMessage, routes: readonly HandlerRoute[]) =>
@@ -273,16 +283,8 @@ export class ServerMqtt extends Server<MqttEvents, MqttStatus> implements Custom
 
   #hooks(): WithHooks | undefined {
     const start = this.onProcessingStartHook as typeof this.onProcessingStartHook | undefined; // since Nest 11.1.6
-    if (start === undefined || (start === this.#noHook && this.onProcessingEndHook === undefined))
-      return undefined;
-    return (context, run) =>
-      new Promise((resolve, reject) => {
-        const done = async (): Promise<void> => {
-          await run().then(resolve, reject);
-          this.#endProcessing(context);
-        };
-        Promise.resolve(start(this.transportId, context, done)).catch(reject);
-      });
+    const hasNone = start === undefined || (start === this.#noHook && this.onProcessingEndHook === undefined);
+    return hasNone ? undefined : this.#withHooks;
   }
 }
 
