@@ -73,14 +73,15 @@ export class Dispatcher {
 
   /** From here on the request can be cancelled. */
   #open(
-    { codec }: HandlerRoute,
+    route: HandlerRoute,
     incoming: Incoming | Promise<Incoming>,
     message: InboundMessage,
   ): Incoming | Promise<Incoming> {
-    const open = (read: Incoming): Incoming => ({
-      ...read,
-      request: this.#settings.requests.open(read, message, codec),
-    });
+    const { requests, log } = this.#settings;
+    const open = (read: Incoming): Incoming => {
+      if (read.reply === undefined) log.unasked(route, message);
+      return { ...read, request: requests.open(read, message, route.codec) };
+    };
     return incoming instanceof Promise ? incoming.then(open) : open(incoming);
   }
 

@@ -11,6 +11,7 @@ export class OutcomeLog {
   readonly #logger: LoggerService;
   readonly #dropped: Tally;
   readonly #expired: Tally;
+  readonly #unasked = new WeakSet<HandlerRoute>();
 
   constructor(logger: LoggerService) {
     this.#logger = logger;
@@ -58,6 +59,18 @@ export class OutcomeLog {
       case 'unanswerable':
         this.#logger.warn(printable(`${name} ignored the request ${on}: ${outcome.reason}`));
     }
+  }
+
+  /** A requester that waits in vain hears of it here; once for each handler. */
+  unasked(route: HandlerRoute, { topic }: InboundMessage): void {
+    if (this.#unasked.has(route)) return;
+    this.#unasked.add(route);
+    const line = `${route.name} runs for a message on ${JSON.stringify(topic)} that asks for no reply, so its result is nobody's`;
+    this.#logger.warn(
+      printable(
+        `${line} (a Response Topic arrives on MQTT 5 only: protocolVersion); others are not reported`,
+      ),
+    );
   }
 
   #error(line: string): void {
