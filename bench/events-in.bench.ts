@@ -60,7 +60,7 @@ applications: \`@MqttEventPattern\` with \`@Payload()\` and \`@TopicParam()\`, a
 const WHY_STRATEGY = `MQTT.js calls one function for all messages. ServerMqtt finds the handlers, keeps keys that could poison a prototype out of the
 JSON, keeps the order of each topic, bounds how many handlers run, keeps their asynchronous contexts apart, and waits for them: 5.3 kB of objects for an
 event, where MQTT.js makes 3.0 kB. A third of the difference is there before anything is routed (acknowledgements that are taken over from MQTT.js, and the
-promise of an asynchronous handler); no other part takes more than a tenth of it, and the collector a sixth. With QoS 1 and 2 most of it is won back by writing
+promise of an asynchronous handler); no other part takes more than an eighth of it, and the collector a sixth. With QoS 1 and 2 most of it is won back by writing
 acknowledgements together.`;
 const WHY_BUILT_IN = `It hands an event to its handler and is done with it: no order, no bound on what runs, no acknowledgement that waits for the handler,
 and JSON with all of its keys.`;
