@@ -5,7 +5,7 @@ import type { InboundMessage } from '../message/inbound-message.js';
 import type { MqttRecordOptions } from '../message/mqtt-record.js';
 import { describeError } from '../errors.js';
 import { encodeDeadLetter } from './dead-letter.js';
-import type { Job } from './handler-runner.js';
+import type { Job } from './job.js';
 import type { OutcomeLog } from './outcome-log.js';
 import type { Outcome } from './outcome.js';
 

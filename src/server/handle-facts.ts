@@ -1,7 +1,7 @@
 import type { ConnectionIdentity } from '../diagnostics/connection-identity.js';
 import type { HandleFacts } from '../diagnostics/handle-event.js';
 import type { MqttContext } from '../message/mqtt-context.js';
-import type { Job } from './handler-runner.js';
+import type { Job } from './job.js';
 import type { Incoming } from './incoming.js';
 import { describeReplyAddress } from './reply-address.js';
 

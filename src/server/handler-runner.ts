@@ -3,31 +3,17 @@ import { isObservable, lastValueFrom } from 'rxjs';
 import type { ConnectionIdentity } from '../diagnostics/connection-identity.js';
 import { retries } from '../diagnostics/retry-event.js';
 import { handling, traceHandling } from '../diagnostics/trace-handling.js';
-import { WITHHOLD, type Decision } from '../message/decision.js';
-import type { InboundMessage } from '../message/inbound-message.js';
-import type { Reply } from '../message/reply.js';
-import { INTERNAL_ERROR, toErrorReply, toUnreadableReply } from './error-reply.js';
+import { WITHHOLD } from '../message/decision.js';
 import { retryDelayMs } from './failure-policy.js';
 import { handleFacts } from './handle-facts.js';
 import type { HandlerRoute } from './handler-route.js';
 import type { Incoming } from './incoming.js';
 import { MqttContext } from '../message/mqtt-context.js';
-import type { OpenRequest, StopReason } from './open-request.js';
-import type { Outcome } from './outcome.js';
-import { answerStream } from './reply-stream.js';
+import type { Job } from './job.js';
+import type { OpenRequest } from './open-request.js';
+import { HANDLED, type Outcome } from './outcome.js';
 import { ReplyRecord, repeatKey } from './reply-cache.js';
-import { UndeliverableReply } from './responder.js';
-
-/** One message for one handler. */
-export interface Job {
-  readonly route: HandlerRoute;
-  readonly message: InboundMessage;
-  readonly incoming: Incoming | Promise<Incoming>;
-  /** Takes the handler's decision; the first one counts. */
-  readonly decide: (decision: Decision) => boolean;
-  /** When, on the clock of `performance`; `undefined` if nobody wants to know. */
-  readonly arrivedAt: number | undefined;
-}
+import { answerAgain, answerFailure, answerWith, notRun, succeeded, undecodable } from './request-outcome.js';
 
 /** Wraps a run in Nest's processing hooks. */
 export type WithHooks = (context: MqttContext, run: () => Promise<void>) => Promise<void>;
@@ -45,8 +31,6 @@ interface RunnerSettings {
   readonly keepsSession: boolean;
   readonly connection: () => ConnectionIdentity;
 }
-
-const HANDLED: Outcome = { kind: 'handled' };
 
 /** Runs a handler for a message: decode, handle, reply; and again, as its policy says. */
 export class HandlerRunner {
@@ -246,60 +230,10 @@ function call(route: HandlerRoute, data: unknown, context: MqttContext): Promise
   }
 }
 
-/** The payload is to blame, which its requester may know. */
-async function undecodable(error: unknown, request: OpenRequest | undefined): Promise<Outcome> {
-  await request?.answer({ kind: 'error', error: toUnreadableReply(error) }).catch(() => undefined);
-  return { kind: 'undecodable', error };
-}
-
 /** What is to be waited for after the handler itself. */
 function endOf(result: unknown, request: OpenRequest | undefined): Promise<unknown> | undefined {
   if (request !== undefined) return answerWith(result, request);
   return isObservable(result) ? lastValueFrom(result, { defaultValue: undefined }) : undefined;
-}
-
-function answerWith(result: unknown, request: OpenRequest): Promise<void> {
-  if (isObservable(result)) return answerStream(result, request);
-  return request.answer(
-    result === undefined ? { kind: 'end' } : { kind: 'value', value: result, last: true },
-  );
-}
-
-/** A value may have come for nobody, but it came; a stream that nobody listens to was cut off. */
-function succeeded(result: unknown, request: OpenRequest | undefined): Outcome {
-  const stopped = request?.stopped;
-  const isCutOff = stopped === 'left' || (stopped !== undefined && isObservable(result));
-  return isCutOff ? notRun(stopped) : HANDLED;
-}
-
-/** As it was the first time. */
-async function answerAgain(replies: readonly Reply[], request: OpenRequest): Promise<Outcome> {
-  for (const reply of replies) await request.answer(reply).catch(() => undefined);
-  return HANDLED;
-}
-
-/** A failure that has reached its requester is handled, but one that the requester learns nothing of is reported too. */
-async function answerFailure(error: unknown, request: OpenRequest): Promise<Outcome> {
-  if (request.stopped !== undefined) return notRun(request.stopped);
-  if (error instanceof UndeliverableReply) return { kind: 'unanswered', error };
-  const { expired } = request;
-  try {
-    await request.answer({ kind: 'error', error: toErrorReply(error) });
-    if (expired) return { kind: 'expired' }; // most likely it was aborted
-    return error instanceof Error ? { kind: 'unanswered', error } : HANDLED;
-  } catch (replyError) {
-    if (!(replyError instanceof UndeliverableReply)) await tellNothing(request); // it has no form on the wire
-    return { kind: 'unanswered', error: replyError };
-  }
-}
-
-async function tellNothing(request: OpenRequest): Promise<void> {
-  await request.answer({ kind: 'error', error: INTERNAL_ERROR }).catch(() => undefined); // nothing is left to try
-}
-
-/** A failure after that interests nobody either. */
-function notRun(stopped: StopReason): Outcome {
-  return { kind: stopped === 'left' ? 'left' : 'cancelled' };
 }
 
 /** What could not be read is no request either. */

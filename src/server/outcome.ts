@@ -13,3 +13,5 @@ export type Outcome =
   | { readonly kind: 'unanswered'; readonly error: unknown }
   /** A request that says no valid place for its answer: it is not run. */
   | { readonly kind: 'unanswerable'; readonly reason: string };
+
+export const HANDLED: Outcome = { kind: 'handled' };

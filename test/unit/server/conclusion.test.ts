@@ -2,7 +2,7 @@ import type { LoggerService } from '@nestjs/common';
 import { ACKNOWLEDGE, WITHHOLD, type Decision } from '../../../src/message/decision.js';
 import { Conclusion } from '../../../src/server/conclusion.js';
 import type { MqttHandlerOptions } from '../../../src/server/handler-options.js';
-import type { Job } from '../../../src/server/handler-runner.js';
+import type { Job } from '../../../src/server/job.js';
 import { OutcomeLog } from '../../../src/server/outcome-log.js';
 import type { Outcome } from '../../../src/server/outcome.js';
 import { CapturedLogs } from '../../support/capture-logs.js';

@@ -1,7 +1,8 @@
 import { Observable, of, throwError } from 'rxjs';
 import { WITHHOLD, type Decision } from '../../../src/message/decision.js';
 import type { MqttHandlerOptions } from '../../../src/server/handler-options.js';
-import { HandlerRunner, type Job, type WithHooks } from '../../../src/server/handler-runner.js';
+import { HandlerRunner, type WithHooks } from '../../../src/server/handler-runner.js';
+import type { Job } from '../../../src/server/job.js';
 import { FatalError } from '../../../src/server/failure-errors.js';
 import type { MqttContext } from '../../../src/message/mqtt-context.js';
 import type { Outcome } from '../../../src/server/outcome.js';
