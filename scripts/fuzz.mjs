@@ -9,7 +9,7 @@ const JEST = [
   '--experimental-vm-modules',
   'node_modules/jest/bin/jest.js',
 ];
-const TESTS = ['fuzz', 'unit/topic', 'unit/codec', 'unit/message', 'unit/connection/subscription'];
+const TESTS = ['fuzz', 'unit/topic', 'unit/codec', 'unit/message', 'unit/connection/subscriptions'];
 
 const { values, positionals } = parseArgs({
   options: {

@@ -44,11 +44,11 @@ export {
 } from './module/mqtt-module.js';
 export type { MqttConnectionOptions } from './connection/connection-options.js';
 export type { ReconnectOptions } from './connection/back-off.js';
-export type { Credentials, RefreshCredentials } from './connection/refresh-credentials.js';
-export type { HandleAuth } from './connection/handle-auth.js';
-export type { Pem } from './connection/tls-files.js';
+export type { Credentials, RefreshCredentials } from './connection/security/refresh-credentials.js';
+export type { HandleAuth } from './connection/security/handle-auth.js';
+export type { Pem } from './connection/security/tls-files.js';
 export type { PresenceOptions } from './connection/presence.js';
-export type { BrokerLimits, OfflineOptions, OutboxOptions } from './connection/outgoing-options.js';
+export type { BrokerLimits, OfflineOptions, OutboxOptions } from './connection/outgoing/outgoing-options.js';
 export { mqttChannels } from './diagnostics/mqtt-channels.js';
 export type { ConnectionIdentity } from './diagnostics/connection-identity.js';
 export type { ConnectEvent, DisconnectEvent, ReconnectEvent } from './diagnostics/connection-events.js';

@@ -2,8 +2,11 @@ import type { LoggerService } from '@nestjs/common';
 import { Observable, type Subscriber as Observer } from 'rxjs';
 import type { Codec } from '../codec/codec.js';
 import type { BrokerConnection } from '../connection/broker-connection.js';
-import { toSubscriptionRequest, type SubscriptionOptions } from '../connection/subscription-options.js';
-import type { Interest } from '../connection/subscription-plan.js';
+import {
+  toSubscriptionRequest,
+  type SubscriptionOptions,
+} from '../connection/subscriptions/subscription-options.js';
+import type { Interest } from '../connection/subscriptions/subscription-plan.js';
 import type { HandleFacts } from '../diagnostics/handle-event.js';
 import { handling, traceHandling, type Ending } from '../diagnostics/trace-handling.js';
 import { ConfigurationError, ConnectionError, describeError, printable } from '../errors.js';

@@ -1,8 +1,8 @@
 import type { ConnectionUser } from '../connection/connection-users.js';
 import { Deferred } from '../connection/deferred.js';
-import type { Subscriber } from '../connection/deliveries.js';
+import type { Subscriber } from '../connection/subscriptions/deliveries.js';
 import type { BrokerConnection } from '../connection/broker-connection.js';
-import type { Interest } from '../connection/subscription-plan.js';
+import type { Interest } from '../connection/subscriptions/subscription-plan.js';
 import { ConnectionError, type SubscriptionError } from '../errors.js';
 import type { RequestDialect } from './request-dialect.js';
 import { TopicFilter } from '../topic/topic-filter.js';

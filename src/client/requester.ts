@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from '@nestjs/common';
 import type { Unsubscribable } from 'rxjs';
-import type { Subscriber } from '../connection/deliveries.js';
+import type { Subscriber } from '../connection/subscriptions/deliveries.js';
 import type { ConnectionUser } from '../connection/connection-users.js';
 import type { BrokerConnection } from '../connection/broker-connection.js';
 import { RequestTrace, requesting } from '../diagnostics/request-trace.js';
-import { cannotPublish } from '../connection/publish-problem.js';
+import { cannotPublish } from '../connection/outgoing/publish-problem.js';
 import type { Session } from '../connection/session.js';
 import { ConnectionError, describeError, NoRespondersError, printable } from '../errors.js';
 import { DEFAULT_CANCEL_TOPIC } from '../message/cancellation.js';

@@ -14,16 +14,16 @@ import { ConnectionState } from './connection-state.js';
 import type { ConnectionMember } from './connection-member.js';
 import { ConnectionUsers, type ConnectionUser } from './connection-users.js';
 import { describeError } from './failure.js';
-import { InboundPublishes } from './inbound-publishes.js';
+import { InboundPublishes } from './incoming/inbound-publishes.js';
 import { LiveSession } from './live-session.js';
 import { MqttStatus } from './mqtt-status.js';
 import { connectionClosed, notConnected } from './no-connection.js';
 import { Presence } from './presence.js';
-import { Publisher, type PublishReceipt } from './publisher.js';
+import { Publisher, type PublishReceipt } from './outgoing/publisher.js';
 import { isSessionKept, toSession, type Session } from './session.js';
 import { watchClient } from './watch-client.js';
-import type { Subscriptions } from './subscriptions.js';
-import { createSubscriptions } from './create-subscriptions.js';
+import type { Subscriptions } from './subscriptions/subscriptions.js';
+import { createSubscriptions } from './subscriptions/create-subscriptions.js';
 
 const CLOSE_TIMEOUT_MS = 5_000;
 

@@ -1,13 +1,13 @@
 import type { IClientOptions, MqttClient } from 'mqtt';
 import { ConfigurationError } from '../errors.js';
 import type { ReconnectOptions } from './back-off.js';
-import type { HandleAuth } from './handle-auth.js';
+import type { HandleAuth } from './security/handle-auth.js';
 import type { PresenceOptions } from './presence.js';
 import { createClientId } from './client-id.js';
 import type { MqttJsOptions } from './mqttjs-options.js';
-import type { RefreshCredentials } from './refresh-credentials.js';
-import { readTlsFiles, type TlsOptions } from './tls-files.js';
-import type { OutgoingOptions } from './outgoing-options.js';
+import type { RefreshCredentials } from './security/refresh-credentials.js';
+import { readTlsFiles, type TlsOptions } from './security/tls-files.js';
+import type { OutgoingOptions } from './outgoing/outgoing-options.js';
 
 /** MQTT.js's options, which are passed on as they are, and what the connection adds to them. */
 export interface MqttConnectionOptions extends MqttJsOptions, TlsOptions, OutgoingOptions {

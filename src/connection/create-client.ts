@@ -3,9 +3,9 @@ import { ConfigurationError } from '../errors.js';
 import { BackOff, MAX_DELAY_MS } from './back-off.js';
 import { checkSettings } from './check-settings.js';
 import { describeBroker, toMqttJsOptions, type MqttConnectionOptions } from './connection-options.js';
-import { useHandleAuth } from './handle-auth.js';
+import { useHandleAuth } from './security/handle-auth.js';
 import { keepServerKeepAlive } from './keep-server-keep-alive.js';
-import { PacketIdentifiers } from './packet-identifiers.js';
+import { PacketIdentifiers } from './outgoing/packet-identifiers.js';
 import type { Presence } from './presence.js';
 
 /**

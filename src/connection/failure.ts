@@ -1,6 +1,6 @@
 import type { IDisconnectPacket } from 'mqtt';
 import { ConfigurationError, printable } from '../errors.js';
-import { describeTlsFailure } from './tls-failure.js';
+import { describeTlsFailure } from './security/tls-failure.js';
 import { describeReasonCode, isPermanentRefusal, isRefusalOfCredentials } from './reason-code.js';
 
 const UNSUPPORTED_VERSION: ReadonlySet<unknown> = new Set([0x01, 0x84]);

@@ -1,5 +1,5 @@
 import type { IClientOptions } from 'mqtt';
-import type { TlsOptions } from './tls-files.js';
+import type { TlsOptions } from './security/tls-files.js';
 
 /** MQTT.js's options but those that the connection needs for itself. */
 type PassedOn = Omit<

@@ -1,8 +1,8 @@
 import type { MqttClient } from 'mqtt';
 import { ConfigurationError } from '../errors.js';
 import { describeBroker, type MqttConnectionOptions } from './connection-options.js';
-import { fetchCredentials, type Credentials } from './refresh-credentials.js';
-import { readTlsFiles } from './tls-files.js';
+import { fetchCredentials, type Credentials } from './security/refresh-credentials.js';
+import { readTlsFiles } from './security/tls-files.js';
 
 /**
  * What has to be done before each attempt to connect: MQTT.js's options go back to what they were, for it changes them while

@@ -6,8 +6,8 @@ import { ConfigurationError, describeError, PublishError } from '../errors.js';
 import type { MqttRecordOptions, PublishProperties } from '../message/mqtt-record.js';
 import { topicNameProblem } from '../topic/topic-name.js';
 import { withClientId } from '../topic/with-client-id.js';
-import type { PublishOptions } from './outgoing-message.js';
-import type { Publisher } from './publisher.js';
+import type { PublishOptions } from './outgoing/outgoing-message.js';
+import type { Publisher } from './outgoing/publisher.js';
 import type { Session } from './session.js';
 
 /** How others learn whether this server or client is connected: by a retained message. */

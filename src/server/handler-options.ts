@@ -1,5 +1,5 @@
 import type { Codec } from '../codec/codec.js';
-import type { SubscriptionOptions } from '../connection/subscription-options.js';
+import type { SubscriptionOptions } from '../connection/subscriptions/subscription-options.js';
 import type { MqttContext } from '../message/mqtt-context.js';
 
 /**

@@ -8,7 +8,7 @@ import {
   type ClientMqttOptions,
   type MqttRecordOptions,
 } from '../../src/index.js';
-import { Outbox } from '../../src/connection/outbox.js';
+import { Outbox } from '../../src/connection/outgoing/outbox.js';
 import { describeOnBrokers } from '../support/brokers.js';
 import { captureLogs, type CapturedLogs } from '../support/capture-logs.js';
 import { connectDevice } from '../support/device.js';

@@ -4,7 +4,7 @@ import { toRoute } from '../../../src/server/handler-route.js';
 import type { MqttHandlerOptions } from '../../../src/server/handler-options.js';
 import type { MqttContext } from '../../../src/message/mqtt-context.js';
 import type { ServerMqttOptions } from '../../../src/server/server-options.js';
-import { SubscriptionPlan } from '../../../src/connection/subscription-plan.js';
+import { SubscriptionPlan } from '../../../src/connection/subscriptions/subscription-plan.js';
 import { CapturedLogs } from '../../support/capture-logs.js';
 import { closedGate } from '../../support/gate.js';
 import { until } from '../../support/until.js';

@@ -1,6 +1,6 @@
 import { Router } from '../../../src/server/router.js';
 import type { HandlerRoute } from '../../../src/server/handler-route.js';
-import { SubscriptionPlan } from '../../../src/connection/subscription-plan.js';
+import { SubscriptionPlan } from '../../../src/connection/subscriptions/subscription-plan.js';
 import { createMessageRoute, createRoute } from './create-route.js';
 
 describe('a PUBLISH without Subscription Identifiers', () => {
