@@ -1,2 +1,2 @@
 export { MqttHealthIndicator } from './mqtt-health-indicator.js';
-export type { MqttHealthSource } from './mqtt-health-source.js';
+export type { MqttHealthSource, SourceHealth } from './mqtt-health-source.js';
