@@ -10,29 +10,11 @@ packages=(
   default-jdk-headless maven python3-venv openssl
 )
 
-as_root() {
-  if [[ $EUID -eq 0 ]]; then "$@"; else sudo -n "$@"; fi
-}
-
 missing_packages() {
   local package
   for package in "${packages[@]}"; do
     if [[ $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>&1) != installed ]]; then echo "$package"; fi
   done
-}
-
-# The tests start brokers of their own: policy-rc.d keeps the packages from starting their services.
-install_packages() {
-  local policy=/usr/sbin/policy-rc.d written=false status=0
-  if [[ ! -e $policy ]]; then
-    printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
-    as_root chmod 755 "$policy"
-    written=true
-  fi
-  as_root apt-get update -qq &&
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" || status=$?
-  if $written; then as_root rm -f "$policy"; fi
-  return "$status"
 }
 
 # An artifact of Maven's and all that it needs, as jars in one folder that is named after its version.
@@ -70,7 +52,7 @@ install_paho() {
 }
 
 mapfile -t missing < <(missing_packages)
-if ((${#missing[@]} > 0)); then install_packages "${missing[@]}"; fi
+if ((${#missing[@]} > 0)); then bash scripts/install-packages.sh "${missing[@]}"; fi
 mkdir -p "$cache"
 fetch_jars artemis org.apache.activemq artemis-mqtt-protocol 2.55.0
 fetch_jars hivemq com.hivemq hivemq-community-edition-embedded 2025.5
