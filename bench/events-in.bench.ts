@@ -140,20 +140,14 @@ function toVerdicts(qos: QoS, results: Results, many: number): Verdict[] {
 /** Who is faster, and why. */
 function toNotes(results: Results): string[] {
   const [strategy, application] = oursOf(results);
-  const notes: string[] = [];
-  const toMqttJs = results.cpu.ratio(strategy, MQTT_JS);
-  if (toMqttJs > 1)
-    notes.push(`MQTT.js is faster, ServerMqtt takes ${toMqttJs.toFixed(2)} times as long. ${WHY_STRATEGY}`);
-  for (const own of [strategy, application]) {
-    const toBuiltIn = results.cpu.ratio(own, results.find('built-in', own.form, 0)!);
-    if (toBuiltIn > 1)
-      notes.push(
-        `Nest's own is faster, ${own.title} takes ${toBuiltIn.toFixed(2)} times as long. ${WHY_BUILT_IN}`,
-      );
-  }
   const added = results.cpu.median(application) - results.cpu.median(strategy);
-  if (added > 0) notes.push(`Controllers add ${added.toFixed(1)} µs. ${WHY_APPLICATION}`);
-  return notes;
+  return [
+    ...results.slower(strategy, MQTT_JS, 'MQTT.js', WHY_STRATEGY),
+    ...[strategy, application].flatMap((own) =>
+      results.slower(own, results.find('built-in', own.form, 0)!, "Nest's own", WHY_BUILT_IN),
+    ),
+    ...(added > 0 ? [`Controllers add ${added.toFixed(1)} µs. ${WHY_APPLICATION}`] : []),
+  ];
 }
 
 function oursOf(results: Results): readonly [Subject, Subject] {

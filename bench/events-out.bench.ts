@@ -97,26 +97,15 @@ async function* measureVersion(version: MqttVersion, settings: BenchmarkSettings
 
 function toSection(version: MqttVersion, qos: QoS, results: EventResults<Subject>): Section {
   const title = `MQTT ${version.name}, QoS ${qos}`;
-  const toBuiltIn = results.cpu.ratio(CLIENT, BUILT_IN_CLIENT);
   const hasChart = version.name === '3.1.1' && qos < 2;
   return {
     ...results.table(title),
-    notes: toNotes(results, toBuiltIn),
+    notes: [
+      ...results.slower(CLIENT, MQTT_JS, 'MQTT.js', WHY_MQTT_JS),
+      ...results.slower(CLIENT, BUILT_IN_CLIENT, "Nest's own", WHY_BUILT_IN),
+    ],
     chart: hasChart
       ? results.chart(`Events out, ${title}`, false, [MQTT_JS, CLIENT, BUILT_IN_CLIENT])
       : undefined,
   };
-}
-
-/** Who is faster, and why. */
-function toNotes(results: EventResults<Subject>, toBuiltIn: number): string[] {
-  const toMqttJs = results.cpu.ratio(CLIENT, MQTT_JS);
-  const notes: string[] = [];
-  if (toMqttJs > 1)
-    notes.push(`MQTT.js is faster, ClientMqtt takes ${toMqttJs.toFixed(2)} times as long. ${WHY_MQTT_JS}`);
-  if (toBuiltIn > 1)
-    notes.push(
-      `Nest's own is faster, ClientMqtt takes ${toBuiltIn.toFixed(2)} times as long. ${WHY_BUILT_IN}`,
-    );
-  return notes;
 }

@@ -34,6 +34,14 @@ export class EventResults<Subject extends EventSubject> {
     this.#time = new Comparison(subjects, only('microseconds'));
   }
 
+  /** Who is faster, and why, if another one is. */
+  slower(own: Subject, other: Subject, who: string, why: string): string[] {
+    const ratio = this.cpu.ratio(own, other);
+    return ratio > 1
+      ? [`${who} is faster, ${own.title} takes ${ratio.toFixed(2)} times as long. ${why}`]
+      : [];
+  }
+
   find(of: Subject['of'], form: Subject['form'], otherHandlers: number): Subject | undefined {
     return this.#subjects.find(
       (subject) => subject.of === of && subject.form === form && subject.otherHandlers === otherHandlers,
