@@ -19,7 +19,8 @@ import { LiveSession } from './live-session.js';
 import { MqttStatus } from './mqtt-status.js';
 import { connectionClosed, notConnected } from './no-connection.js';
 import { Presence } from './presence.js';
-import { Publisher, type PublishReceipt } from './outgoing/publisher.js';
+import type { PublishReceipt } from './outgoing/outgoing-message.js';
+import { Publisher } from './outgoing/publisher.js';
 import { isSessionKept, toSession, type Session } from './session.js';
 import { watchClient } from './watch-client.js';
 import type { Subscriptions } from './subscriptions/subscriptions.js';
@@ -282,14 +283,13 @@ export class BrokerConnection {
     const lost = this.#session.lose();
     this.subscriptions.end();
     this.#publisher.onLost();
-    if (lost) this.#state.end(this.#failures.noteLoss(this.#isFirst));
+    if (lost) this.#failures.noteLoss(this.#isFirst);
     this.#onDisconnected(lost);
   }
 
   /** A connection was lost, or an attempt to make it has failed. */
   #onDisconnected(lost: boolean): void {
-    this.#state.noteError(this.#failures.toError());
-    this.#state.enter(MqttStatus.CLOSED);
+    this.#state.end(this.#failures.toError());
     const goesOn = this.#attempts?.goOn === true && !this.#failures.isFinal(this.#isFirst);
     if (!goesOn) return void this.#giveUp(this.#isFirst); // does not reject
     if (lost) this.#users.tellOfLoss(this.#failures.toError());

@@ -88,16 +88,15 @@ export class ConnectionFailures {
   }
 
   /** Why the connection was lost. */
-  noteLoss(isFirst: boolean): Error {
+  noteLoss(isFirst: boolean): void {
     const { address } = this.#settings;
     const cause = this.#lastError;
-    if (cause instanceof MqttTransportError || (isFirst && cause !== undefined)) return this.toError();
+    if (cause instanceof MqttTransportError || (isFirst && cause !== undefined)) return;
     const why = cause && ` (${describeError(cause)})`;
     const message = isFirst
       ? `The broker at ${address} closed the connection while subscribing: not allowed?`
       : `Lost the connection to ${address}${why ?? ''}`;
     this.#lastError = new ConnectionError(message, address, undefined, { cause });
-    return this.toError();
   }
 
   /** An attempt begins; what fails from now on has another reason than what failed before. */

@@ -53,7 +53,7 @@ export class ConnectionState {
     this.enter(MqttStatus.RECONNECTING);
   }
 
-  /** @param error why, if it was lost */
+  /** @param error why, if it was lost, or could not be made */
   end(error?: Error): void {
     if (this.#isMade && disconnects.hasSubscribers)
       disconnects.publish({ connection: this.#identity, error });
