@@ -8,7 +8,7 @@ import { connectionFor } from '../connection/connection-for.js';
 import { HealthReports } from '../connection/health-reports.js';
 import type { MqttStatus } from '../connection/mqtt-status.js';
 import { publishing } from '../diagnostics/publish-event.js';
-import { ConfigurationError, MqttTransportError, RemoteError } from '../errors.js';
+import { ConfigurationError } from '../errors.js';
 import { unwrapRecord } from '../message/mqtt-record.js';
 import { topicNameProblem } from '../topic/topic-name.js';
 import { autoCodec } from '../codec/auto-codec.js';
@@ -21,6 +21,7 @@ import type { OutboundCall } from './request-dialect.js';
 import { Requester } from './requester.js';
 import { withMetadata } from './with-metadata.js';
 import { SendRequest, type ReplyConversion } from './send-request.js';
+import { toRequestError } from './to-request-error.js';
 
 type CallPacket = ReadPacket & { readonly metadata?: Readonly<Record<string, string>> };
 
@@ -236,7 +237,7 @@ export class ClientMqtt extends ClientProxy<MqttEvents> {
 
   /** What a handler threw becomes a {@link RemoteError}; what failed on this side stays as it is. */
   protected override serializeError(error: unknown): unknown {
-    return error instanceof MqttTransportError ? error : new RemoteError(error);
+    return toRequestError(error);
   }
 
   #publishTraced(call: OutboundCall): Promise<void> {

@@ -1,5 +1,5 @@
 import type { BrokerConnection } from '../connection/broker-connection.js';
-import type { PublishReceipt } from '../connection/outgoing/publisher.js';
+import type { PublishReceipt } from '../connection/outgoing/outgoing-message.js';
 import type { MqttRecordOptions, PublishProperties } from '../message/mqtt-record.js';
 import { mergeUserProperties } from '../message/user-properties.js';
 import type { ClientMqttOptions } from './client-options.js';

@@ -2,6 +2,7 @@ import type { Codec } from '../codec/codec.js';
 import { encodeEnvelopeCancellation } from '../message/cancellation.js';
 import { decodeEnvelopeReply, encodeEnvelope, type Envelope } from '../message/envelope.js';
 import type { InboundMessage } from '../message/inbound-message.js';
+import { isFinal } from '../message/reply.js';
 import { encodeData } from './encode-data.js';
 import type {
   InboundReply,
@@ -58,5 +59,5 @@ export function readEnvelopeReply(payload: Buffer): InboundReply | undefined {
   const decoded = decodeEnvelopeReply(payload);
   if (decoded === undefined) return undefined;
   const { id, reply, responder } = decoded;
-  return { id, responder, isLast: reply.kind !== 'value' || reply.last, decode: () => reply };
+  return { id, responder, isLast: isFinal(reply), decode: () => reply };
 }

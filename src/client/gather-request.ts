@@ -1,7 +1,8 @@
 import type { Observer } from 'rxjs';
-import { MqttTransportError, RemoteError } from '../errors.js';
-import type { Reply } from '../message/reply.js';
+import type { MqttTransportError } from '../errors.js';
+import { isFinal, type Reply } from '../message/reply.js';
 import { PendingRequest } from './pending-request.js';
+import { toRequestError } from './to-request-error.js';
 
 /**
  * What one of several responders answered: a value, or why there is none, which is a {@link RemoteError} if its handler
@@ -36,7 +37,7 @@ export class GatherRequest extends PendingRequest {
   }
 
   endsWith(reply: Reply, responder: string | undefined): boolean {
-    if (reply.kind !== 'value' || reply.last) this.#done.add(responder ?? Symbol('unknown'));
+    if (isFinal(reply)) this.#done.add(responder ?? Symbol('unknown'));
     return this.#done.size >= this.#max;
   }
 
@@ -44,7 +45,7 @@ export class GatherRequest extends PendingRequest {
   take(reply: Reply, isLast: boolean, responder: string | undefined): void {
     if (reply.kind !== 'end') this.trace?.noteReply();
     if (isLast) this.trace?.end('completed');
-    if (reply.kind === 'error') this.#observer.next({ responder, error: toError(reply.error) });
+    if (reply.kind === 'error') this.#observer.next({ responder, error: toRequestError(reply.error) });
     else if (reply.kind === 'value') this.#observer.next({ responder, value: reply.value });
     else if (!this.#heard.has(responder)) this.#observer.next({ responder, value: undefined });
     if (reply.kind === 'value') this.#heard.add(responder);
@@ -60,9 +61,4 @@ export class GatherRequest extends PendingRequest {
     this.trace?.end('completed');
     this.#observer.complete();
   }
-}
-
-/** A reply that cannot be read has an error of this side. */
-function toError(error: unknown): MqttTransportError {
-  return error instanceof MqttTransportError ? error : new RemoteError(error);
 }

@@ -9,8 +9,9 @@ import {
 import type { Interest } from '../connection/subscriptions/subscription-plan.js';
 import type { HandleFacts } from '../diagnostics/handle-event.js';
 import { handling, traceHandling, type Ending } from '../diagnostics/trace-handling.js';
-import { ConfigurationError, ConnectionError, describeError, printable } from '../errors.js';
-import { ACKNOWLEDGE, type Decision } from '../message/decision.js';
+import { ConnectionError, describeError, printable } from '../errors.js';
+import { checkAck } from '../message/ack-mode.js';
+import { ACKNOWLEDGE, PAYLOAD_FORMAT_INVALID } from '../message/decision.js';
 import type { InboundMessage } from '../message/inbound-message.js';
 import { MqttContext } from '../message/mqtt-context.js';
 import { TopicFilter } from '../topic/topic-filter.js';
@@ -41,8 +42,6 @@ interface MessageStreamsSettings {
   readonly logger: LoggerService;
 }
 
-const PAYLOAD_FORMAT_INVALID: Decision = { kind: 'reject', reasonCode: 0x99 };
-
 /** The messages of Topic Filters as Observables, subscribed to while they are. */
 export class MessageStreams {
   readonly #settings: MessageStreamsSettings;
@@ -56,9 +55,7 @@ export class MessageStreams {
   of(source: string, options: MessagesOptions): Observable<ReceivedMessage> {
     const filter = TopicFilter.parse(source);
     const subscription = toSubscriptionRequest(filter, options);
-    const { ack = 'after' } = options;
-    if (!['after', 'receipt', 'manual'].includes(ack))
-      throw new ConfigurationError(`ack must be "after", "receipt" or "manual", not ${JSON.stringify(ack)}`);
+    checkAck(options.ack ?? 'after');
     return new Observable((observer) => {
       const interest: Interest = { filter, subscription, onRefused: (error) => observer.error(error) };
       const receive = (message: InboundMessage): void => this.#deliver(message, filter, options, observer);
@@ -120,7 +117,7 @@ export class MessageStreams {
     } catch (error) {
       const line = `Cannot read the message on ${JSON.stringify(topic)} (${payload.length} bytes): ${describeError(error)}`;
       this.#settings.logger.error(printable(line));
-      settle(PAYLOAD_FORMAT_INVALID);
+      settle({ kind: 'reject', reasonCode: PAYLOAD_FORMAT_INVALID });
       return { kind: 'undecodable', error };
     }
     observer.next({ data, context });

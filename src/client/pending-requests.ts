@@ -1,3 +1,4 @@
+import { MAX_DELAY_MS } from '../connection/max-delay.js';
 import type { Reply } from '../message/reply.js';
 import type { PendingRequest } from './pending-request.js';
 
@@ -6,9 +7,6 @@ interface Group {
   readonly requests: Map<string, PendingRequest>;
   timer: NodeJS.Timeout | undefined;
 }
-
-/** What a timer of Node's can wait: 24 days. */
-const MAX_DELAY_MS = 2 ** 31 - 1;
 
 /** The requests that wait for a reply, by their id. */
 export class PendingRequests {
@@ -21,7 +19,7 @@ export class PendingRequests {
   }
 
   get size(): number {
-    return this.#all().length;
+    return [...this.#groups.values()].reduce((size, { requests }) => size + requests.size, 0);
   }
 
   /** The clock of a request starts here, and again with each reply. */

@@ -1,6 +1,6 @@
 import type { Observer } from 'rxjs';
 import { RequestTimeoutError } from '../errors.js';
-import type { Reply } from '../message/reply.js';
+import { isFinal, type Reply } from '../message/reply.js';
 import { PendingRequest } from './pending-request.js';
 
 /** What a client makes of replies: Nest's hooks. */
@@ -25,7 +25,7 @@ export class SendRequest extends PendingRequest {
   }
 
   endsWith(reply: Reply): boolean {
-    return reply.kind !== 'value' || reply.last;
+    return isFinal(reply);
   }
 
   take(reply: Reply, isLast: boolean): void {

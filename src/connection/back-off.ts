@@ -1,4 +1,5 @@
 import { ConfigurationError } from '../errors.js';
+import { MAX_DELAY_MS } from './max-delay.js';
 
 /**
  * How long to wait before the connection is made again. The n-th attempt in a row comes `initialMs * factor ** (n - 1)`, but
@@ -23,9 +24,6 @@ interface Settings {
   readonly reconnectPeriod?: number | undefined;
   readonly reconnect?: ReconnectOptions | undefined;
 }
-
-/** What a timer of Node's can wait: 24 days. */
-export const MAX_DELAY_MS = 2 ** 31 - 1;
 
 /** The delays before the attempts to connect that follow the first one. */
 export class BackOff {

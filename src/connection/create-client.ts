@@ -1,10 +1,11 @@
 import { connect, type MqttClient } from 'mqtt';
 import { ConfigurationError } from '../errors.js';
-import { BackOff, MAX_DELAY_MS } from './back-off.js';
+import { BackOff } from './back-off.js';
 import { checkSettings } from './check-settings.js';
 import { describeBroker, toMqttJsOptions, type MqttConnectionOptions } from './connection-options.js';
 import { useHandleAuth } from './security/handle-auth.js';
 import { keepServerKeepAlive } from './keep-server-keep-alive.js';
+import { MAX_DELAY_MS } from './max-delay.js';
 import { PacketIdentifiers } from './outgoing/packet-identifiers.js';
 import type { Presence } from './presence.js';
 

@@ -8,5 +8,9 @@ export type Decision =
   | { readonly kind: 'reject'; readonly reasonCode: number }
   | { readonly kind: 'withhold' };
 
+/** Reason Codes of a message that is rejected: sections 3.4.2.1 and 3.5.2.1. */
+export const UNSPECIFIED_ERROR = 0x80;
+export const PAYLOAD_FORMAT_INVALID = 0x99;
+
 export const ACKNOWLEDGE: Decision = { kind: 'acknowledge' };
 export const WITHHOLD: Decision = { kind: 'withhold' };

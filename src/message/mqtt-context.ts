@@ -1,6 +1,6 @@
 import { MqttContext as NestMqttContext } from '@nestjs/microservices';
 import type { IPublishPacket, QoS } from 'mqtt-packet';
-import { ACKNOWLEDGE, WITHHOLD, type Decision } from './decision.js';
+import { ACKNOWLEDGE, UNSPECIFIED_ERROR, WITHHOLD, type Decision } from './decision.js';
 import type { PublishProperties } from './mqtt-record.js';
 import type { TopicParams } from '../topic/topic-filter.js';
 
@@ -20,7 +20,6 @@ export interface MqttContextSource {
 
 /** The Reason Codes that a PUBACK or PUBREC may have to refuse a message: sections 3.4.2.1 and 3.5.2.1. */
 const REFUSALS: ReadonlySet<number> = new Set([0x80, 0x83, 0x87, 0x90, 0x91, 0x97, 0x99]);
-const UNSPECIFIED_ERROR = 0x80;
 
 /** The message that a handler runs for; extends Nest's, so that code typed with that one works. */
 export class MqttContext extends NestMqttContext {

@@ -1,6 +1,12 @@
 import type { ConnectionIdentity } from '../diagnostics/connection-identity.js';
 import { deadLetters } from '../diagnostics/dead-letter-event.js';
-import { ACKNOWLEDGE, WITHHOLD, type Decision } from '../message/decision.js';
+import {
+  ACKNOWLEDGE,
+  PAYLOAD_FORMAT_INVALID,
+  UNSPECIFIED_ERROR,
+  WITHHOLD,
+  type Decision,
+} from '../message/decision.js';
 import type { InboundMessage } from '../message/inbound-message.js';
 import type { MqttRecordOptions } from '../message/mqtt-record.js';
 import { describeError } from '../errors.js';
@@ -15,10 +21,6 @@ interface ConclusionSettings {
   readonly log: OutcomeLog;
   readonly connection: () => ConnectionIdentity;
 }
-
-/** Reason Codes of a rejected message. */
-const UNSPECIFIED_ERROR = 0x80;
-const PAYLOAD_FORMAT_INVALID = 0x99;
 
 /** What follows from an outcome, for the message and for the log: the whole of the reliability model. */
 export class Conclusion {

@@ -2,7 +2,7 @@ import { setMaxListeners } from 'node:events';
 import type { LoggerService } from '@nestjs/common';
 import { RpcException } from '@nestjs/microservices';
 import type { ConnectionIdentity } from '../diagnostics/connection-identity.js';
-import type { PublishReceipt } from '../connection/outgoing/publisher.js';
+import type { PublishReceipt } from '../connection/outgoing/outgoing-message.js';
 import type { MqttRecordOptions } from '../message/mqtt-record.js';
 import { Conclusion } from './conclusion.js';
 import { Dispatcher } from './dispatcher.js';

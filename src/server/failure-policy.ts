@@ -1,3 +1,4 @@
+import { MAX_DELAY_MS } from '../connection/max-delay.js';
 import { ConfigurationError } from '../errors.js';
 import { topicNameProblem } from '../topic/topic-name.js';
 import { adviceOf } from './failure-errors.js';
@@ -15,8 +16,6 @@ const RETRY_IF_ASKED: RetryOptions = { attempts: 3 };
 const DELAY_MS = 1000;
 const FACTOR = 2;
 const JITTER = 0.1;
-/** What a timer of Node's can wait: 24 days. */
-const MAX_DELAY_MS = 2 ** 31 - 1;
 
 /** @throws {ConfigurationError} */
 export function toFailurePolicy(options: MqttHandlerOptions, defaults: MqttHandlerOptions): FailurePolicy {

@@ -6,6 +6,7 @@ import type { SubscriptionRequest } from '../connection/subscriptions/subscribe.
 import { toSubscriptionRequest } from '../connection/subscriptions/subscription-options.js';
 import type { Interest } from '../connection/subscriptions/subscription-plan.js';
 import { ConfigurationError } from '../errors.js';
+import { checkAck, type AckMode } from '../message/ack-mode.js';
 import { TopicFilter } from '../topic/topic-filter.js';
 import { toFailurePolicy, type FailurePolicy } from './failure-policy.js';
 import { HANDLER_NAME } from './handler-name.js';
@@ -36,7 +37,7 @@ export interface HandlerRoute extends Interest {
   readonly kind: 'event' | 'message';
   readonly codec: Codec;
   readonly handle: MessageHandler;
-  readonly ack: 'after' | 'receipt' | 'manual';
+  readonly ack: AckMode;
   readonly policy: FailurePolicy;
   /** What of it is handled in order, and how much at once. */
   readonly key: MessageKey | undefined;
@@ -113,9 +114,4 @@ function toSubscription(
 export function checkConcurrency(concurrency = Infinity): number {
   if (concurrency === Infinity || (Number.isInteger(concurrency) && concurrency >= 1)) return concurrency;
   throw new ConfigurationError(`concurrency must be an integer of 1 or more, not ${inspect(concurrency)}`);
-}
-
-function checkAck(ack: HandlerRoute['ack']): HandlerRoute['ack'] {
-  if (['after', 'receipt', 'manual'].includes(ack)) return ack;
-  throw new ConfigurationError(`ack must be "after", "receipt" or "manual", not ${JSON.stringify(ack)}`);
 }

@@ -1,4 +1,5 @@
 import type { QoS } from 'mqtt-packet';
+import { MAX_DELAY_MS } from '../connection/max-delay.js';
 import { RequestTimeoutError } from '../errors.js';
 import type { InboundMessage } from '../message/inbound-message.js';
 import type { Reply } from '../message/reply.js';
@@ -16,9 +17,6 @@ interface OpenRequestSettings {
   readonly timeoutMs: number | undefined;
   readonly answer: Answer;
 }
-
-/** What a timer of Node's can wait: 24 days. */
-const MAX_DELAY_MS = 2 ** 31 - 1;
 
 /** A request from its arrival to its last reply. */
 export class OpenRequest {

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { ConfigurationError } from '../errors.js';
 import type { InboundMessage } from '../message/inbound-message.js';
-import type { Reply } from '../message/reply.js';
+import { isFinal, type Reply } from '../message/reply.js';
 import type { DedupeOptions } from './handler-options.js';
 
 const TTL_MS = 60_000;
@@ -58,7 +58,7 @@ export class ReplyRecord {
 
   add(reply: Reply): void {
     if (this.#replies.length <= this.#max) this.#replies.push(reply); // one more than are kept says that there are too many
-    this.#complete = reply.kind !== 'value' || reply.last;
+    this.#complete = isFinal(reply);
   }
 }
 

@@ -3,7 +3,7 @@ import type { QoS } from 'mqtt-packet';
 import type { Codec, EncodedPayload } from '../codec/codec.js';
 import type { ConnectionIdentity } from '../diagnostics/connection-identity.js';
 import { replies } from '../diagnostics/reply-event.js';
-import type { PublishReceipt } from '../connection/outgoing/publisher.js';
+import type { PublishReceipt } from '../connection/outgoing/outgoing-message.js';
 import { PACKET_TOO_LARGE, TOPIC_NAME_INVALID } from '../connection/reason-code.js';
 import { CodecError, describeError, PublishError } from '../errors.js';
 import { encodeEnvelopeReply, toNestReply } from '../message/envelope.js';

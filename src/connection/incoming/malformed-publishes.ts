@@ -1,9 +1,8 @@
 import type { LoggerService } from '@nestjs/common';
 import { printable } from '../../errors.js';
+import { UNSPECIFIED_ERROR } from '../../message/decision.js';
 import type { InboundMessage } from '../../message/inbound-message.js';
 import type { PublishProperties } from '../../message/mqtt-record.js';
-
-const UNSPECIFIED_ERROR = 0x80;
 
 /**
  * Takes the PUBLISHes whose properties are none: what is cut MQTT.js reads as `null`, `false` or -1, and what comes twice, which is

@@ -16,7 +16,6 @@ import { guardReplay } from './replay-guard.js';
 import { restoreMessage } from './restore-message.js';
 import { WaitingLine } from './waiting-line.js';
 import { WaitingMessage } from './waiting-message.js';
-export type { PublishReceipt } from './outgoing-message.js';
 
 /**
  * Publishes while the connection is up, and keeps in line what comes while it is not, or while as many messages are

@@ -6,7 +6,7 @@ import type { Job } from '../../../src/server/job.js';
 import { FatalError } from '../../../src/server/failure-errors.js';
 import type { MqttContext } from '../../../src/message/mqtt-context.js';
 import type { Outcome } from '../../../src/server/outcome.js';
-import type { PublishReceipt } from '../../../src/connection/outgoing/publisher.js';
+import type { PublishReceipt } from '../../../src/connection/outgoing/outgoing-message.js';
 import type { Incoming } from '../../../src/server/incoming.js';
 import { OpenRequests } from '../../../src/server/open-requests.js';
 import { Responder } from '../../../src/server/responder.js';
