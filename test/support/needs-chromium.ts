@@ -1,3 +1,4 @@
+import { describeWithProgram } from './describe-with-program.js';
 import { findExecutable } from './find-executable.js';
 
 /** The Chromium of this machine, or a browser made from it, if it has one. */
@@ -5,22 +6,9 @@ export const chromiumProgram: string | undefined = ['chromium', 'chromium-browse
   .map(findExecutable)
   .find((path) => path !== undefined);
 
-const chromiumIsMissing = 'Chromium is missing: "apt-get install chromium" brings it';
+const missing = 'Chromium is missing: "apt-get install chromium" brings it';
 
-/**
- * `describe` for what only a browser can show. On a machine without Chromium the suite is skipped, aloud; with
- * `REQUIRE_BROKERS=1` it fails.
- */
+/** `describe` for what only a browser can show. */
 export function describeWithChromium(title: string, suite: () => void): void {
-  if (chromiumProgram !== undefined) {
-    describe(title, suite);
-  } else if (process.env.REQUIRE_BROKERS === '1') {
-    describe(title, () => {
-      it('runs in Chromium', () => expect(chromiumIsMissing).toBe('Chromium is installed'));
-    });
-  } else {
-    // jest shows the titles of skipped suites only if it runs a single file
-    process.stderr.write(`Skipped "${title}": ${chromiumIsMissing}\n`);
-    describe.skip(`${title} (skipped: ${chromiumIsMissing})`, suite);
-  }
+  describeWithProgram({ name: 'Chromium', path: chromiumProgram, missing }, title, suite);
 }
